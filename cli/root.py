@@ -1,0 +1,75 @@
+"""The root of all commands, and the table of where each is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .lazy import Entry, LazyGroup
+
+SECTIONS = {
+    "A federation's life": {
+        "create": Entry("create", "create", "Write a stack file from options and bring the federation up."),
+        "preview": Entry("preview", "preview", "Show what `up` would change, and who gains or loses which right."),
+        "up": Entry("up", "up", "Make AWS as the stack file says."),
+        "destroy": Entry("destroy", "destroy", "Take everything of the stack down again."),
+    },
+    "Looking": {
+        "info": Entry("info", "info", "The federation in short; its key is never shown."),
+        "outputs": Entry("outputs", "outputs", "What the stack exports: topic, queues, buckets, roles."),
+        "drift": Entry("drift", "drift", "What in AWS is no longer as the stack made it."),
+        "stacks": Entry("stacks", "stacks", "The stacks of this folder."),
+        "policies": Entry("policies", "policies", "Every policy document, and who can do what by them."),
+        "check": Entry("check", "check", "Validate stack files without touching anything."),
+    },
+    "Trying": {
+        "demo": Entry("demo", "demo", "Three organisations on a local AWS, from nothing to nothing."),
+        "sandbox": Entry("sandbox", "sandbox", "A local AWS to try every command against."),
+    },
+    "This command": {
+        "completion": Entry("completion", "completion", "Shell completion for bash, zsh or fish."),
+        "man": Entry("man", "man", "The manual page."),
+    },
+}
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"fedml-infra {version('fedml-infra')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "Exit codes: 0 done, 1 error, 2 configuration, 3 authentication, 4 resource, 5 policy, 6 no such stack, "
+        "7 changes found where none were expected, 8 cancelled, 9 timed out."
+    ),
+)
+@click.option(
+    "-C",
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Act on the project in DIR instead of the current folder (or one above it).",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.pass_context
+def fedml_infra(ctx: click.Context, directory: Path | None) -> None:
+    """Provision the AWS side of a federated-learning federation.
+
+    Organisations train together without moving their data: one SNS topic, one SQS queue and one S3 bucket per node,
+    each in its owner's AWS account, and exact rights for everyone.
+
+    \b
+    A first look, without an AWS account:
+      fedml-infra demo
+    A federation of your own:
+      fedml-infra create cardio --pid charite --s3-bucket cardio-charite --sync-sched m30
+    """
+    ctx.ensure_object(dict)["directory"] = directory

@@ -1,0 +1,1 @@
+"""Provisions the AWS side of a federated-learning federation, with Pulumi."""

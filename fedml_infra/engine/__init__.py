@@ -1,0 +1,1 @@
+"""The only place that runs Pulumi: install, workspace, stack files, runs, events."""

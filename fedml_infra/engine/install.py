@@ -252,8 +252,8 @@ def _build(progress: Progress) -> None:
     with _staging() as staging:
         for name in ("go.mod", "go.sum"):
             shutil.copyfile(go_module() / name, staging / name)
-        command = [go, "build", "-v", "-trimpath", "-ldflags", LINKED, "-o", str(staging / "bin" / "pulumi"), PACKAGE]
-        env = {**os.environ, "GOWORK": "off", "CGO_ENABLED": os.environ.get("CGO_ENABLED", "0")}
+        command = [go, "build", "-v", "-ldflags", LINKED, "-o", str(staging / "bin" / "pulumi"), PACKAGE]
+        env = {**os.environ, "GOWORK": "off"}
         status, output = _watched(command, staging, env, progress, started)
         if status:
             raise EngineError(

@@ -1,0 +1,1 @@
+"""The local AWS of a laptop: nothing in here can reach the real one."""

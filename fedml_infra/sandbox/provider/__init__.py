@@ -1,0 +1,1 @@
+"""An emulated `aws` Pulumi provider that only ever talks to a loopback endpoint."""

@@ -40,7 +40,9 @@ def write(name: str, arguments: tuple[str, ...]) -> None:
         command = [UV, "pip", "compile", *arguments, "--universal", "--python-version", "3.11", "--generate-hashes"]
         options = ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--quiet"]
         subprocess.run([*command, *options, "--output-file", out], cwd=ROOT, check=True)
-        (ROOT / "requirements" / f"{name}.txt").write_text(header(name) + out.read_text(encoding="utf-8"), encoding="utf-8")
+        (ROOT / "requirements" / f"{name}.txt").write_text(
+            header(name) + out.read_text(encoding="utf-8"), encoding="utf-8"
+        )
     print(f"requirements/{name}.txt written")
 
 

@@ -1,0 +1,347 @@
+"""What policy documents allow, by the rules of AWS, for the dialect that our documents are written in.
+
+Source of the rules: IAM, "Policy evaluation logic" and "Cross-account policy evaluation logic"; of the operators: IAM,
+"IAM JSON policy elements: Condition operators". Whatever is outside the dialect raises PolicyError: an answer is
+never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from fedml_infra.errors import PolicyError
+from fedml_infra.policies.document import Document
+
+ANONYMOUS = "anonymous"
+"""What `aws:PrincipalAccount` says of a request without credentials (IAM, "AWS global condition context keys")."""
+
+KNOWN_KEYS = frozenset(
+    {
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:resourceaccount",
+        "aws:securetransport",
+        "aws:sourcearn",
+        "iam:permissionsboundary",
+        "iam:policyarn",
+        "kms:encryptioncontext:aws:sns:topicarn",
+        "kms:viaservice",
+        "s3:prefix",
+        "sns:endpoint",
+        "sns:protocol",
+    }
+)
+"""Condition keys of the dialect, in lower case, as their names are not case-sensitive."""
+
+_STATEMENT_KEYS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+_BASE_OPERATORS = {
+    "StringEquals",
+    "StringNotEquals",
+    "StringLike",
+    "StringNotLike",
+    "ArnEquals",
+    "ArnNotEquals",
+    "ArnLike",
+    "ArnNotLike",
+    "Bool",
+    "Null",
+}
+_ROOT = re.compile(r"arn:[^:]+:iam::(\d{12}):root")
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a principal of an account, an AWS service, or nobody known."""
+
+    account: str | None = None
+    arn: str | None = None
+    """Of the role, user or root. For an account without one: its root user."""
+    service: str | None = None
+
+    def __str__(self) -> str:
+        return self.arn or self.account or self.service or ANONYMOUS
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: who, what, on which resource of which account, and the condition keys that are set."""
+
+    caller: Caller
+    action: str
+    resource: str
+    resource_account: str
+    context: tuple[tuple[str, str], ...] = ()
+    """Further keys; what caller and resource imply need not be given. `aws:SecureTransport` is true unless given."""
+
+    def keys(self) -> dict[str, str]:
+        """Every condition key of the request, by its name in lower case."""
+        keys = {"aws:securetransport": "true", "aws:resourceaccount": self.resource_account}
+        if self.caller.account is not None:
+            keys["aws:principalaccount"] = self.caller.account
+            keys["aws:principalarn"] = _arn(self.caller, self.resource)
+        elif self.caller.service is None:
+            keys["aws:principalaccount"] = ANONYMOUS
+        keys.update((name.lower(), value) for name, value in self.context)
+        return keys
+
+
+class Effect(Enum):
+    """What one document says to a request."""
+
+    SILENT = "no statement"
+    DELEGATES = "allows the account, and leaves it to that account's identity policies"
+    ALLOWS = "allows"
+    DENIES = "denies"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer and why, in words."""
+
+    allowed: bool
+    reason: str
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+def evaluate(
+    request: Request,
+    *,
+    resource_policy: Document | None = None,
+    identity_policies: Sequence[Document] = (),
+    session_policies: Sequence[Document] | None = None,
+) -> Decision:
+    """Whether the request is allowed; not allowed unless something allows it, and any Deny wins.
+
+    Within one account the identity's or the resource's policy suffices, but KMS keys and role trusts must allow by
+    themselves; across accounts both must. `session_policies` (None: no session) narrow what identity policies give.
+    Services and anonymous callers have no identity policy. PolicyError for what is outside the dialect.
+    """
+    for each in (resource_policy, *identity_policies, *(session_policies or ())):
+        if each is not None:
+            check_dialect(each)
+    return decide(request, resource_policy, identity_policies, session_policies)
+
+
+def decide(
+    request: Request,
+    resource_policy: Document | None,
+    identity_policies: Sequence[Document],
+    session_policies: Sequence[Document] | None = None,
+) -> Decision:
+    """`evaluate` of documents that `check_dialect` has passed: for many requests to the same documents."""
+    keys = request.keys()
+    of_resource = _verdict(resource_policy, request, keys) if resource_policy is not None else Effect.SILENT
+    of_identity = [_verdict(each, request, keys) for each in identity_policies]
+    of_session = [_verdict(each, request, keys) for each in session_policies or ()]
+    if Effect.DENIES in (of_resource, *of_identity, *of_session):
+        return Decision(False, "a Deny applies")
+    account = request.caller.account
+    if account is None:
+        if of_resource is Effect.ALLOWS:
+            return Decision(True, "the resource's policy allows it")
+        return Decision(False, "the resource's policy does not allow it")
+
+    by_identity = Effect.ALLOWS in of_identity or _arn(request.caller, request.resource).endswith(":root")
+    if session_policies is not None and Effect.ALLOWS not in of_session:
+        if of_resource is Effect.ALLOWS and account == request.resource_account:
+            raise PolicyError(
+                "Whether a resource's policy reaches past a session policy depends on the principal that it names",
+                fix="Ask without a session policy",
+            )
+        by_identity = False
+    if account != request.resource_account:
+        if of_resource is Effect.SILENT:
+            return Decision(False, "another account's resource, whose policy does not allow it")
+        return Decision(by_identity, "another account's resource: both sides must allow, and " + _says(by_identity))
+    if of_resource is Effect.ALLOWS:
+        return Decision(True, "the resource's policy allows it")
+    if _needs_resource_policy(request.action) and of_resource is Effect.SILENT:
+        return Decision(False, "the key's policy or the role's trust does not allow it")
+    return Decision(by_identity, "within its own account " + _says(by_identity))
+
+
+def _verdict(document: Document, request: Request, keys: Mapping[str, str]) -> Effect:
+    found = Effect.SILENT
+    for statement in _list(document["Statement"]):
+        if not _concerns(statement, request.action, request.resource):
+            continue
+        matched = _principal(statement, request)
+        if matched is Effect.SILENT or not _conditions(statement, keys):
+            continue
+        if statement["Effect"] == "Deny":
+            return Effect.DENIES
+        if found is not Effect.ALLOWS:
+            found = matched
+    return found
+
+
+def check_dialect(document: Document) -> None:
+    """PolicyError where the document has an element, operator, key or variable that is not judged here."""
+    for unknown in set(document) - {"Version", "Id", "Statement"}:
+        raise _outside(f"element {unknown!r}")
+    if document.get("Version") != "2012-10-17":
+        raise _outside(f"version {document.get('Version')!r}")
+    for statement in _list(document["Statement"]):
+        for unknown in set(statement) - _STATEMENT_KEYS:
+            raise _outside(f"element {unknown!r}")
+        if statement.get("Effect") not in {"Allow", "Deny"}:
+            raise _outside(f"effect {statement.get('Effect')!r}")
+        if "Action" not in statement:
+            raise _outside("a statement without Action")
+        _check_principal(statement.get("Principal"))
+        for text in [*_list(statement["Action"]), *_list(statement.get("Resource", []))]:
+            _check_text(text)
+        for operator, entries in statement.get("Condition", {}).items():
+            _check_condition(operator, entries)
+
+
+def glob(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
+    """Whether `*` (any text, none too) and `?` (one character) in the pattern can stand for the text."""
+    if ignore_case:
+        pattern, text = pattern.lower(), text.lower()
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == text
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+def arn_like(pattern: str, text: str) -> bool:
+    """Whether an ARN fits a pattern, part by part: a `*` does not reach across the first five colons."""
+    parts, given = pattern.split(":", 5), text.split(":", 5)
+    return len(given) == 6 and all(glob(one, other) for one, other in zip(parts, given, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join({"*": ".*", "?": "."}.get(c) or re.escape(c) for c in pattern), re.DOTALL)
+
+
+def _concerns(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+    if not any(glob(pattern, action, ignore_case=True) for pattern in _list(statement["Action"])):
+        return False
+    # A role's trust has no Resource: it is about the role that carries it.
+    return "Resource" not in statement or any(glob(pattern, resource) for pattern in _list(statement["Resource"]))
+
+
+def _principal(statement: Mapping[str, Any], request: Request) -> Effect:
+    """How the statement's principal meets the caller; a statement without one is of an identity policy."""
+    principal, caller = statement.get("Principal", "*"), request.caller
+    if principal == "*":
+        return Effect.ALLOWS
+    best = Effect.SILENT
+    for value in _list(principal.get("Service", [])):
+        if caller.service == value:
+            best = Effect.ALLOWS
+    for value in _list(principal.get("AWS", [])):
+        account = _whole_account(value)
+        if value == "*" or (caller.arn == value and account is None):
+            return Effect.ALLOWS
+        if account is not None and caller.account == account:
+            best = Effect.DELEGATES
+    return best
+
+
+def _conditions(statement: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
+    """All operators and all keys must hold; of one key's values one must, or for a negated operator none."""
+    return all(
+        _holds(operator, [str(each) for each in _list(values)], keys.get(name.lower()))
+        for operator, entries in statement.get("Condition", {}).items()
+        for name, values in entries.items()
+    )
+
+
+def _holds(operator: str, wanted: list[str], given: str | None) -> bool:
+    base = operator.removesuffix("IfExists")
+    negated = "Not" in base
+    if base == "Null":
+        return any((given is None) == (each.lower() == "true") for each in wanted)
+    if given is None:
+        return negated or base != operator
+    match base.replace("Not", ""):
+        case "StringEquals":
+            fits = given in wanted
+        case "StringLike":
+            fits = any(glob(each, given) for each in wanted)
+        case "ArnEquals" | "ArnLike":
+            fits = any(arn_like(each, given) for each in wanted)
+        case _:
+            fits = given.lower() in {each.lower() for each in wanted}
+    return fits != negated
+
+
+def _check_principal(principal: Any) -> None:
+    if principal is None or principal == "*":
+        return
+    if not isinstance(principal, Mapping) or not principal or set(principal) - {"AWS", "Service"}:
+        raise _outside(f"principal {principal!r}")
+    for value in _list(principal.get("AWS", [])):
+        if value != "*" and not value.startswith("arn:") and not _ACCOUNT.fullmatch(value):
+            raise _outside(f"principal {value!r}")
+        if value != "*" and ("*" in value or "?" in value):
+            raise _outside(f"principal {value!r}: AWS takes no pattern there")
+
+
+def _check_condition(operator: str, entries: Any) -> None:
+    base = operator.removesuffix("IfExists")
+    if base not in _BASE_OPERATORS or operator == "NullIfExists":
+        raise _outside(f"condition operator {operator!r}")
+    for name, values in entries.items():
+        if name.lower() not in KNOWN_KEYS:
+            raise _outside(f"condition key {name!r}")
+        for value in _list(values):
+            _check_text(str(value))
+            if base.startswith("Arn") and len(str(value).split(":", 5)) != 6:
+                raise _outside(f"{value!r}, which is no ARN, under {operator}")
+            if base in {"Bool", "Null"} and str(value).lower() not in {"true", "false"}:
+                raise _outside(f"{value!r} under {operator}")
+
+
+def _check_text(text: str) -> None:
+    if "${" in text:
+        raise _outside(f"a policy variable in {text!r}")
+
+
+def _outside(what: str) -> PolicyError:
+    return PolicyError(
+        f"A policy has {what}, which is not judged here",
+        fix="IAM's policy simulator and Access Analyzer can judge it",
+    )
+
+
+def _needs_resource_policy(action: str) -> bool:
+    """KMS keys and role trusts decide even within their own account."""
+    return action.lower().startswith(("sts:assumerole", "kms:"))
+
+
+def _whole_account(principal: str) -> str | None:
+    if _ACCOUNT.fullmatch(principal):
+        return principal
+    found = _ROOT.fullmatch(principal)
+    return found[1] if found else None
+
+
+def _arn(caller: Caller, resource: str) -> str:
+    partition = resource.split(":", 2)[1] if resource.startswith("arn:") else "aws"
+    return caller.arn or f"arn:{partition}:iam::{caller.account}:root"
+
+
+def _says(allowed: bool) -> str:
+    return "the caller's policies allow it" if allowed else "the caller's policies do not allow it"
+
+
+def _list(value: Any) -> list[Any]:
+    return list(_each(value))
+
+
+def _each(value: Any) -> Iterator[Any]:
+    if isinstance(value, str | bool | Mapping):
+        yield value
+    else:
+        yield from value

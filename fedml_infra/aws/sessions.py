@@ -5,6 +5,7 @@ boto3 is imported where the first client is made, not with this module: it takes
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import threading
@@ -252,7 +253,10 @@ def forget() -> None:
 def is_loopback(endpoint: str | None) -> bool:
     """Whether an endpoint's URL is on this machine."""
     host = urlsplit(endpoint or "").hostname or ""
-    return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def client_config(endpoint: str | None) -> Config:

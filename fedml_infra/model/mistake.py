@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from datetime import date
 
 
 class MistakeError(ValueError):
@@ -38,6 +39,8 @@ def kind_of(value: object) -> str:
             return "a list"
         case dict():
             return "a mapping"
+        case date():
+            return "a date"
         case _:
             return type(value).__name__
 
@@ -46,5 +49,5 @@ def text(value: object) -> str:
     """The value, which must be text. Numbers are refused, not converted: YAML has dropped their leading zeros."""
     if isinstance(value, str):
         return value
-    fix = "put it in quotes" if isinstance(value, int | float | bool) else None
+    fix = "put it in quotes" if isinstance(value, int | float | date) else None
     raise MistakeError(f"must be text, not {kind_of(value)}", fix)

@@ -29,6 +29,12 @@ class _Frozen(BaseModel):
 class AccountAccess(_Frozen):
     """How another account of this organisation is reached: an AWS profile, or a role to assume."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["profile"]}, {"required": ["assume_role"]}],
+            "dependentRequired": {"external_id": ["assume_role"]},
+        }
+    )
     profile: Annotated[str, BeforeValidator(text), Field(min_length=1)] | None = Field(
         None, description="A profile of the AWS configuration files.", examples=["insel-prod"]
     )

@@ -117,7 +117,10 @@ def _own(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _unknown(values: Mapping[str, Any]) -> Iterator[Finding]:
     for key in values:
         name = key.removeprefix(NAMESPACE)
-        if key.startswith(NAMESPACE) and name not in KEYS:
+        if ":" not in key:
+            meant = NAMESPACE + key if key in KEYS else REGION_KEY if key == "region" else None
+            yield Finding((key,), "has no namespace", f"write {meant}" if meant else f"our keys begin with {NAMESPACE}")
+        elif key.startswith(NAMESPACE) and name not in KEYS:
             yield Finding((name,), "is not a key of ours", _meant(name, KEYS))
 
 
@@ -238,10 +241,10 @@ def _problem(finding: Finding, lines: Mapping[str, int] | None) -> Problem:
 
 def _line(path: Path, lines: Mapping[str, int]) -> int | None:
     """The line of the value, or of the nearest thing around it that has one."""
-    full: Path = path if path[0] == REGION_KEY else (NAMESPACE + str(path[0]), *path[1:])
-    for end in range(len(full), 0, -1):
-        if (line := lines.get(dotted(full[:end]))) is not None:
-            return line
+    for full in ((NAMESPACE + str(path[0]), *path[1:]), path):
+        for end in range(len(full), 0, -1):
+            if (line := lines.get(dotted(full[:end]))) is not None:
+                return line
     return None
 
 

@@ -1,0 +1,317 @@
+"""Stack files, `Pulumi.<stack>.yaml`: read with their lines, edited so that all else stays as it was, byte for byte.
+
+People write these files and review every change to them, so an edit replaces the lines of what it changes and no
+others. What has been written is read again before it counts: where the file is laid out in a way that lines cannot
+tell (flow style, an anchor), ruamel.yaml writes it anew, which keeps comments, order and quotes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from fedml_infra.engine.yaml_text import (
+    content_end,
+    dump,
+    merged,
+    new_value,
+    plain,
+    render_entry,
+    render_item,
+    same_item,
+)
+from fedml_infra.errors import ConfigurationError, Problem, StackNotFoundError
+from fedml_infra.model.ciphertext import Ciphertext
+from fedml_infra.model.stack import StackConfig
+from fedml_infra.model.validation import validate
+
+__all__ = ["Ciphertext", "StackFile", "load", "stack_files"]
+
+SCHEMA_COMMENT = "# yaml-language-server: $schema=schema.json\n"
+"""Tells editors where the schema is: beside the stack files."""
+
+
+class StackFile:
+    """One stack file. Edits are in memory until `write`."""
+
+    def __init__(self, path: Path, text: str, *, on_disk: bytes | None) -> None:
+        self.path = path
+        self._on_disk = on_disk
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._take(text.replace("\r\n", "\n"))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The file at `path`. StackNotFoundError where there is none; ConfigurationError where it is no stack file."""
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            there = sorted(other.name for other in path.parent.glob("Pulumi.*.yaml"))
+            fix = f"there are {', '.join(there)}" if there else "`fedml-infra create` and `fedml-infra join` write one"
+            raise StackNotFoundError(f"no stack file {path}", fix=fix) from None
+        try:
+            return cls(path, content.decode("utf-8"), on_disk=content)
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{path} is not UTF-8 text: byte {error.start}") from None
+
+    @classmethod
+    def new(cls, path: Path) -> Self:
+        """A file that does not exist yet, with the comment that names the schema to editors."""
+        return cls(path, SCHEMA_COMMENT, on_disk=None)
+
+    @property
+    def stack(self) -> str:
+        """The stack's name, from the file's."""
+        return self.path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+
+    @property
+    def text(self) -> str:
+        """What `write` will write."""
+        return self._text.replace("\n", self._newline)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values by full key (`fedml-infra:fed_name`); `{secure: …}` is a Ciphertext."""
+        return {str(key): plain(value) for key, value in self._config.items()}
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """1-based lines by full key and path: `fedml-infra:nodes`, `fedml-infra:nodes[0].pid`."""
+        found: dict[str, int] = {}
+        _lines("", self._config, found)
+        return found
+
+    def validated(self) -> StackConfig:
+        """What the file says. ConfigurationError with every mistake and its line. Secrets stay encrypted."""
+        return validate(self.config, stack=self.stack, lines=self.lines, source=str(self.path))
+
+    def set(self, key: str, value: Any) -> None:
+        """Give `key` (full) a plain value: text, number, bool, list, mapping or Ciphertext.
+
+        Entries of a list that are as they were keep their lines and comments; they are told by `pid` or `aws_id`.
+        """
+        if key in self._config and plain(self._config[key]) == value:
+            return
+        expected = {**self.config, key: value}
+        self._edit(
+            expected,
+            lambda: self._with(key, value),
+            lambda config: config.update({key: merged(config.get(key), value)}),
+        )
+
+    def remove(self, key: str) -> None:
+        """Take `key` (full) out; comments stay. Nothing happens where it is absent."""
+        if key not in self._config:
+            return
+        expected = {name: value for name, value in self.config.items() if name != key}
+        self._edit(expected, lambda: self._without(key), lambda config: config.pop(key))
+
+    def write(self) -> None:
+        """Replace the file in one step, keeping its mode; a symbolic link stays one.
+
+        ConfigurationError where someone else changed the file since it was read: nothing is written then.
+        """
+        target = self.path.resolve()
+        mode = target.stat().st_mode & 0o7777 if target.exists() else 0o644
+        if (target.read_bytes() if target.exists() else None) != self._on_disk:
+            raise ConfigurationError(
+                f"{self.path} was changed by someone else meanwhile, so nothing was written", fix="run it again"
+            )
+        content = self.text.encode()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                Path(name).unlink()
+            raise
+        self._on_disk = content
+
+    def _take(self, text: str) -> None:
+        document = _parse(text, self.path)
+        lines: Any = getattr(document, "lc", None)
+        if document is not None and not isinstance(document, Mapping):
+            raise ConfigurationError(f"{self.path} is no stack file", fix="it begins with config: and keys under it")
+        config: Any = document.get("config") if document else None
+        if config is not None and not isinstance(config, Mapping):
+            problem = Problem("config", "must be a mapping of keys", line=lines.key("config")[0] + 1)
+            raise ConfigurationError(f"{self.path} is no stack file:", [problem])
+        self._text = text
+        # ruamel.yaml's nodes: mappings that also know lines and comments.
+        self._document: Any = document
+        self._config: Any = config if config is not None else {}
+
+    def _edit(
+        self, expected: dict[str, Any], splice: Callable[[], str | None], otherwise: Callable[[Any], Any]
+    ) -> None:
+        """Take the spliced text if it says what it should; else let ruamel.yaml write the edited document anew."""
+        with contextlib.suppress(ConfigurationError, KeyError):  # KeyError: a merged key has no line of its own
+            text = splice()
+            if text is not None and self._says(text, expected):
+                return self._take(text)
+        document = _parse(self._text, self.path) or CommentedMap()
+        if document.get("config") is None:
+            document["config"] = CommentedMap()
+        otherwise(document["config"])
+        text = dump(document)
+        if not self._says(text, expected):
+            raise ConfigurationError(
+                f"{self.path} is written in a way that cannot be edited here", fix="edit it by hand"
+            )
+        return self._take(text)
+
+    def _says(self, text: str, expected: dict[str, Any]) -> bool:
+        edited = StackFile(self.path, text, on_disk=None)
+        return edited.config == expected and edited._rest() == self._rest()
+
+    def _rest(self) -> dict[str, Any]:
+        return {str(key): plain(value) for key, value in (self._document or {}).items() if key != "config"}
+
+    def _with(self, key: str, value: Any) -> str | None:
+        lines = _split(self._text)
+        if not isinstance(self._config, CommentedMap) or not self._config:
+            if self._document is not None and "config" in self._document:
+                return None
+            return _ended("".join(lines)) + "config:\n" + render_entry(CommentedMap({key: new_value(value)}), 2)
+        if self._config.fa.flow_style():
+            return None
+        spans = self._spans()
+        if key not in spans:
+            after = max(end for _, end in spans.values())
+            column = self._config.lc.key(next(iter(self._config)))[1]
+            block = render_entry(CommentedMap({key: new_value(value)}), column)
+            return _ended("".join(lines[:after])) + block + "".join(lines[after:])
+        start, end = spans[key]
+        block_text = self._list_with(key, value, lines, end) or self._entry_with(key, value)
+        return "".join(lines[:start]) + block_text + "".join(lines[end:])
+
+    def _entry_with(self, key: str, value: Any) -> str:
+        entry = CommentedMap({key: merged(self._config[key], value)})
+        if key in self._config.ca.items:
+            entry.ca.items[key] = self._config.ca.items[key]
+        return render_entry(entry, self._config.lc.key(key)[1])
+
+    def _list_with(self, key: str, value: Any, lines: list[str], end: int) -> str | None:
+        """The lines of a block list in which entries come, go or change and the others keep their lines."""
+        old = self._config[key]
+        if not isinstance(old, CommentedSeq) or not isinstance(value, list) or not value or not old:
+            return None
+        if old.fa.flow_style():
+            return None
+        starts = [old.lc.item(i)[0] for i in range(len(old))]
+        key_line, _ = self._config.lc.key(key)
+        if len({key_line, *starts}) != len(old) + 1:
+            return None
+        ends = [content_end(lines, start, stop) for start, stop in zip(starts, [*starts[1:], end], strict=True)]
+        column = len(lines[starts[0]]) - len(lines[starts[0]].lstrip())
+        places = [next((i for i, was in enumerate(old) if same_item(plain(was), item)), None) for item in value]
+        kept = [place for place in places if place is not None]
+        if kept != sorted(set(kept)):
+            return None
+        text, at = "".join(lines[key_line : starts[0]]), starts[0]
+        for place, item in zip(places, value, strict=True):
+            if place is None:
+                text = _ended(text) + render_item(new_value(item), column)
+                continue
+            # What stands before the entry: comments, and those of entries that went.
+            for gone in range(len(old)):
+                if at <= starts[gone] < starts[place]:
+                    text += "".join(lines[at : starts[gone]])
+                    at = ends[gone]
+            text += "".join(lines[at : starts[place]])
+            same = plain(old[place]) == item
+            block = "".join(lines[starts[place] : ends[place]])
+            text = _ended(text) + (
+                block if same else render_item(merged(old[place], item), column, old.ca.items.get(place))
+            )
+            at = ends[place]
+        for gone in range(len(old)):
+            if at <= starts[gone]:
+                text += "".join(lines[at : starts[gone]])
+                at = ends[gone]
+        return text + "".join(lines[at:end])
+
+    def _without(self, key: str) -> str | None:
+        if self._config.fa.flow_style() or len(self._config) == 1:
+            return None
+        lines = _split(self._text)
+        start, end = self._spans()[key]
+        return "".join(lines[:start] + lines[end:])
+
+    def _spans(self) -> dict[str, tuple[int, int]]:
+        """For each key its first line and the line after its last, comments that follow it left out (0-based)."""
+        lines = _split(self._text)
+        starts = [(str(key), self._config.lc.key(key)[0]) for key in self._config]
+        after = [self._document.lc.key(key)[0] for key in self._document or {}]
+        last = starts[-1][1]
+        stops = [start for _, start in starts[1:]] + [min((line for line in after if line > last), default=len(lines))]
+        return {key: (start, content_end(lines, start, stop)) for (key, start), stop in zip(starts, stops, strict=True)}
+
+
+def stack_files(project_dir: Path) -> dict[str, Path]:
+    """The stack files of a project by stack name, sorted. `project_dir` holds Pulumi.yaml (its `stackConfigDir`)."""
+    project = project_dir / "Pulumi.yaml"
+    folder = project_dir
+    if project.exists():
+        settings = _parse(project.read_text(encoding="utf-8"), project)
+        if isinstance(settings, Mapping):
+            folder = project_dir / str(settings.get("stackConfigDir") or ".")
+    found = {path.name.removeprefix("Pulumi.").removesuffix(".yaml"): path for path in folder.glob("Pulumi.*.yaml")}
+    return dict(sorted(found.items()))
+
+
+def load(path: Path) -> StackConfig:
+    """What the stack file at `path` says, validated. Errors as `StackFile.read` and `StackFile.validated`."""
+    return StackFile.read(path).validated()
+
+
+def _parse(text: str, path: Path) -> Any:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    try:
+        return yaml.load(io.StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        what = str(error.problem or error.context or "cannot be read").split("\n")[0]
+        raise ConfigurationError(f"{path} is not YAML:", [Problem("syntax", what, line=line)]) from None
+    except YAMLError as error:
+        raise ConfigurationError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+
+
+def _lines(prefix: str, value: Any, found: dict[str, int]) -> None:
+    if isinstance(value, CommentedMap):
+        for key, inner in value.items():
+            name = f"{prefix}.{key}" if prefix else str(key)
+            with contextlib.suppress(KeyError, TypeError):
+                found[name] = value.lc.key(key)[0] + 1
+            _lines(name, inner, found)
+    elif isinstance(value, CommentedSeq):
+        for i, inner in enumerate(value):
+            with contextlib.suppress(KeyError, TypeError):
+                found[f"{prefix}[{i}]"] = value.lc.item(i)[0] + 1
+            _lines(f"{prefix}[{i}]", inner, found)
+
+
+def _split(text: str) -> list[str]:
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
@@ -291,10 +292,19 @@ def _session(access: Access) -> tuple[Session, BotocoreSession]:
     return boto3.Session(botocore_session=core), core
 
 
+@cache
+def _loader() -> Any:
+    """Reads AWS's service descriptions once for all sessions; each would spend 0.1 s on them."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader(os.environ.get("AWS_DATA_PATH"))
+
+
 def _core(access: Access) -> BotocoreSession:
     import botocore.session
 
     core = botocore.session.Session(profile=access.profile)
+    core.register_component("data_loader", _loader())
     # The regional STS endpoints: tokens of the global one are not valid in regions that must be opted in to
     # (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html).
     core.set_config_variable("sts_regional_endpoints", "regional")

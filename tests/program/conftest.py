@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,18 @@ Declare = Callable[..., World]
 
 
 @pytest.fixture
-def declare() -> Declare:
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop of this test's own, closed after it: Pulumi's runtime takes the thread's current one."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def declare(loop: asyncio.AbstractEventLoop) -> Declare:
     """`declare(config, accounts={profile: account}, settings={…})`; config has full keys, without the usual ones.
 
     As a preview, in which the program makes no call of its own.
@@ -78,7 +89,6 @@ def declare() -> Declare:
         from fedml_infra.program import Federation, FederationArgs
 
         monitor = Monitor(accounts or {})
-        asyncio.set_event_loop(asyncio.new_event_loop())
         pulumi.runtime.set_mocks(monitor, project="fedml-infra", stack="cardio", preview=True)
         values = {
             "aws:region": "us-east-1",

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 PARENT = os.getppid()
+ENGINE = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+"""The address of the engine's own service, which takes the program's messages."""
 HERE = Path(__file__).resolve().parent
 CHILDREN: set[subprocess.Popen[bytes]] = set()
 
@@ -174,7 +176,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             return language_pb2.RunResponse(error=str(error))
         # Once only: the modules of a second run would still hold the values of the first.
         if is_own(python) and _IN_PROCESS.acquire(blocking=False):
-            status = programs.run(request)
+            status = programs.run(request, ENGINE)
         else:
             status = _run_in_child(python, request.SerializeToString())
         if status in (0, programs.BAILED):
@@ -254,7 +256,7 @@ def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def _run_in_child(python: Path, request: bytes) -> int:
-    command = [str(python), "-u", str(HERE / "pulumi_python_program.py")]
+    command = [str(python), "-u", str(HERE / "pulumi_python_program.py"), ENGINE]
     child = _start(command, stdin=subprocess.PIPE)
     child.communicate(request)
     CHILDREN.discard(child)

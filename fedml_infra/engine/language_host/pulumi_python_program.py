@@ -1,7 +1,8 @@
 """Runs one Pulumi program, in the language host's own process or, started as a script, in a process of its own.
 
-As a script it reads a serialised RunRequest from standard input and answers by its exit status, as the official host's
-does: 0 done, 32 failed and already told to the person, anything else is the program's own `sys.exit`.
+As a script it takes the engine's address as its argument and a serialised RunRequest on standard input, and answers by
+its exit status, as the official host's does: 0 done, 32 failed and already told to the person, anything else is the
+program's own `sys.exit`.
 """
 
 from __future__ import annotations
@@ -48,15 +49,19 @@ def _cut(part: traceback.TracebackException, seen: set[int]) -> None:
         for frame in part.stack
         if "site-packages" not in frame.filename and not frame.filename.startswith(_NOT_THE_USERS)
     ]
-    if own:
+    # A file that does not parse has no frames of its own, and needs none: the error itself names file and line.
+    if own or (isinstance(part.exc_type, type) and issubclass(part.exc_type, SyntaxError)):
         part.stack = traceback.StackSummary.from_list(own)
     for inner in (part.__cause__, part.__context__):
         if inner is not None:
             _cut(inner, seen)
 
 
-def run(request: Any) -> int:
-    """Runs the program that a RunRequest asks for; returns the exit status it would have as a process."""
+def run(request: Any, engine: str) -> int:
+    """Runs the program that a RunRequest asks for, logging to the engine at that address.
+
+    Returns the exit status that the program would have as a process.
+    """
     import grpc
     from pulumi import RunError, log
     from pulumi.runtime import reset_options, run_in_stack, set_all_config
@@ -71,13 +76,13 @@ def run(request: Any) -> int:
 
     os.chdir(request.pwd or directory)
     sys.path.insert(0, str(entry.parent.resolve()))
-    sys.argv = [str(entry), *request.args[1:]]
+    sys.argv = [str(entry), *request.args]
     reset_options(
         project=request.project,
         stack=request.stack,
         root_directory=request.info.root_directory or str(directory),
         monitor_address=request.monitor_address,
-        engine_address=request.args[0] if request.args else "",
+        engine_address=engine,
         parallel=request.parallel,
         preview=request.dryRun,
         organization=request.organization or "organization",
@@ -169,7 +174,7 @@ def main() -> None:
             "Install the project's requirements into the environment that Pulumi.yaml's `virtualenv` names."
         )
         sys.exit(BAILED)
-    status = run(language_pb2.RunRequest.FromString(sys.stdin.buffer.read()))
+    status = run(language_pb2.RunRequest.FromString(sys.stdin.buffer.read()), sys.argv[1])
     sys.stdout.flush()
     # Threads that a failed program left waiting must not keep the process.
     os._exit(status)

@@ -1,0 +1,276 @@
+"""The engine, run: Pulumi's command line as the Protocol of `protocol.py`, one process an operation (`runner.py`: why).
+
+Nothing here reads or writes a stack file but through `stack_files.py`; where the engine itself rewrites one (it loses
+blank lines and quotes), what a person wrote is put back and only what is new is added.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from fedml_infra.engine import runner
+from fedml_infra.engine.environment import engine_environment
+from fedml_infra.engine.events import Diagnostic, EventReader, RunEvent
+from fedml_infra.engine.failures import Failure, classify
+from fedml_infra.engine.install import EngineBinary, install
+from fedml_infra.engine.project import stack_path
+from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSummary, UnexpectedChangesError
+from fedml_infra.engine.redaction import Redactor
+from fedml_infra.engine.stack_encryption import replace_text, text_kept, with_encryption_of
+from fedml_infra.engine.stack_files import StackFile
+from fedml_infra.errors import EngineError, FedmlError, StackNotFoundError
+
+UNEXPECTED_CHANGES = 7
+"""The engine's exit status for `--expect-no-changes` with changes."""
+_NO_OPTIONS = RunOptions()
+
+
+class PulumiEngine:
+    """The stacks of the project in `project`, which holds Pulumi.yaml. Implements `protocol.Engine`.
+
+    `environment` is what the engine's own is taken from (default: this process's); it decides backend, passphrase and
+    credentials, as for a plain `pulumi`. The engine is installed when it is first needed; `binary` names another.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        binary: EngineBinary | None = None,
+        secrets: Iterable[SecretStr] = (),
+    ) -> None:
+        self._project = project
+        self._outer = dict(os.environ if environment is None else environment)
+        self._binary = binary
+        self._secrets = tuple(secrets)
+
+    @property
+    def version(self) -> str:
+        return self._engine().version
+
+    def stacks(self) -> tuple[StackSummary, ...]:
+        listed = json.loads(self._ask("listing of stacks", None, "stack", "ls", "--json"))
+        found = (StackSummary(one["name"], one.get("lastUpdate"), one.get("resourceCount")) for one in listed)
+        return tuple(sorted(found, key=lambda stack: stack.name))
+
+    def exists(self, stack: str) -> bool:
+        return any(found.name == stack for found in self.stacks())
+
+    def init(self, stack: str, secrets_provider: str | None = None) -> None:
+        more = ["--secrets-provider", secrets_provider] if secrets_provider else []
+        with text_kept(stack_path(self._project, stack)):
+            try:
+                self._ask("making", stack, "stack", "init", "--no-select", *more)
+            except FedmlError as error:
+                if "already exists" not in str(error):
+                    raise
+
+    def set_secret(self, stack: str, key: str, value: SecretStr) -> None:
+        path = stack_path(self._project, stack)
+        with tempfile.TemporaryDirectory(prefix="fedml-secret-") as folder:
+            scratch = Path(folder) / path.name
+            if path.exists():
+                shutil.copyfile(path, scratch)
+            # Through standard input: argv can be read by anyone on the machine.
+            self._ask(
+                "configuration", stack, "config", "set", "--secret", "--raw", key, "--config-file", str(scratch),
+                stdin=value.get_secret_value().encode(), secrets=(value,),
+            )  # fmt: skip
+            text = path.read_text(encoding="utf-8") if path.exists() else StackFile.new(path).text
+            replace_text(path, with_encryption_of(scratch.read_text(encoding="utf-8"), text))
+            file = StackFile.read(path)
+            file.set(key, StackFile.read(scratch).config[key])
+            file.write()
+
+    def get_secret(self, stack: str, key: str) -> SecretStr | None:
+        return self.get_secrets(stack, (key,)).get(key)
+
+    def get_secrets(self, stack: str, keys: Iterable[str]) -> dict[str, SecretStr]:
+        values = json.loads(self._ask("configuration", stack, "config", "--show-secrets", "--json") or "{}")
+        return {key: SecretStr(values[key]["value"]) for key in keys if key in values}
+
+    def preview(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
+        return self._run_made("preview", stack, options, "preview", *_of_program(options))
+
+    def up(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
+        return self._run_made("up", stack, options, "up", "--yes", "--skip-preview", *_of_program(options))
+
+    def refresh(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
+        how = ["--preview-only"] if options.preview_only else ["--yes", "--skip-preview"]
+        return self._run("refresh", stack, options, ["refresh", *how, *_expectation(options)])
+
+    def destroy(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
+        how = ["--preview-only"] if options.preview_only else ["--yes", "--skip-preview"]
+        if options.refresh:
+            how.append("--refresh")
+        if options.ignore_protect:
+            how.append("--ignore-protect")
+        return self._run("destroy", stack, options, ["destroy", *how])
+
+    def remove(self, stack: str) -> None:
+        self._ask("removal", stack, "stack", "rm", "--yes", "--preserve-config")
+
+    def outputs(self, stack: str, *, show_secrets: bool = False) -> dict[str, Any]:
+        more = ["--show-secrets"] if show_secrets else []
+        found: dict[str, Any] = json.loads(self._ask("reading", stack, "stack", "output", "--json", *more) or "{}")
+        return found
+
+    def state(self, stack: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._ask("export", stack, "stack", "export"))
+        return found
+
+    def set_state(self, stack: str, state: Mapping[str, Any]) -> None:
+        self._ask("import", stack, "stack", "import", stdin=json.dumps(state).encode())
+
+    def cancel(self, stack: str) -> None:
+        self._ask("cancelling", stack, "cancel", "--yes", stack)
+
+    def _engine(self) -> EngineBinary:
+        if self._binary is None:
+            self._binary = install()
+        return self._binary
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(self._engine().path), *arguments, "--non-interactive", "--color", "never"]
+
+    def _environment(self) -> dict[str, str]:
+        return engine_environment(self._outer, str(self._engine().path.parent))
+
+    def _redactor(self, more: Iterable[SecretStr] = ()) -> Redactor:
+        return Redactor.of(self._outer, (secret.get_secret_value() for secret in (*self._secrets, *more)))
+
+    def _ask(
+        self,
+        operation: str,
+        stack: str | None,
+        *arguments: str,
+        stdin: bytes | None = None,
+        secrets: Iterable[SecretStr] = (),
+    ) -> str:
+        """Standard output of a command that is no run. Raises what its failure means."""
+        of_stack = ["--stack", stack] if stack is not None and arguments[0] != "cancel" else []
+        try:
+            done = runner.run(
+                self._command(*arguments, *of_stack), cwd=self._project, env=self._environment(), stdin=stdin
+            )
+        except OSError as error:
+            raise _not_started(error) from error
+        if done.status == 0:
+            return done.stdout
+        redact = self._redactor(secrets)
+        raise classify(Failure(operation, stack, redact(done.stderr), stopped=done.stopped > 0, status=done.status))
+
+    def _run_made(self, operation: str, stack: str, options: RunOptions, *arguments: str) -> RunResult:
+        """A run of the program. A stack that has a file but is not in the backend is made, and it is run again."""
+        command = [*arguments, *_expectation(options)]
+        try:
+            return self._run(operation, stack, options, command)
+        except StackNotFoundError:
+            if not stack_path(self._project, stack).exists():
+                raise
+        self.init(stack)
+        note = f"The state backend had no stack {stack} yet: it was made, and is empty"
+        return self._run(operation, stack, options, command, note=note)
+
+    def _run(
+        self, operation: str, stack: str, options: RunOptions, arguments: list[str], *, note: str | None = None
+    ) -> RunResult:
+        redact = self._redactor(options.secrets)
+        listener = _Listener(options)
+        reader = EventReader(listener, redact=redact, expected=options.expected)
+        if note:
+            reader.message(note)
+        began = time.monotonic()
+        try:
+            done = runner.run(
+                self._command(*arguments, *_common(stack, options)),
+                cwd=self._project,
+                env=self._environment(),
+                on_event_line=reader.line,
+                timeout=options.timeout,
+                cancellation=options.cancellation,
+            )
+        except OSError as error:
+            raise _not_started(error) from error
+        result = RunResult(
+            summary=reader.summary,
+            changes=tuple(reader.changes.values()),
+            outputs=reader.outputs,
+            seconds=time.monotonic() - began,
+            diagnostics=(*reader.diagnostics, *listener.problems),
+            text=redact(done.stdout),
+        )
+        if done.status == 0:
+            return result
+        if done.status == UNEXPECTED_CHANGES and options.expect_no_changes:
+            raise UnexpectedChangesError(
+                f"The {operation} of stack {stack} found {len(result.changed)} changes where none were expected", result
+            )
+        raise classify(
+            Failure(
+                operation, stack, redact(done.stderr), tuple(reader.diagnostics), tuple(reader.violations),
+                done=reader.progress().done, stopped=done.stopped > 0,
+                timed_out_after=options.timeout if done.timed_out else None, status=done.status,
+            )
+        )  # fmt: skip
+
+
+class _Listener:
+    """Calls the caller's `on_event`; an error in it must not disturb a run that changes things in AWS."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._tell = options.on_event
+        self.problems: tuple[Diagnostic, ...] = ()
+
+    def __call__(self, event: RunEvent) -> None:
+        if self._tell is None:
+            return
+        try:
+            self._tell(event)
+        except Exception as error:  # whatever it is, the run goes on
+            self._tell = None
+            self.problems = (Diagnostic("warning", f"Progress is not shown any more: {type(error).__name__}: {error}"),)
+
+
+def _of_program(options: RunOptions) -> list[str]:
+    arguments = ["--refresh"] if options.refresh else []
+    for pack in options.policy_packs:
+        arguments += ["--policy-pack", str(pack)]
+    return arguments
+
+
+def _expectation(options: RunOptions) -> list[str]:
+    return ["--expect-no-changes"] if options.expect_no_changes else []
+
+
+def _common(stack: str, options: RunOptions) -> list[str]:
+    arguments = ["--stack", stack, "--suppress-progress", "--suppress-permalink"]
+    if options.diff:
+        arguments.append("--diff")
+    if options.message is not None:
+        arguments += ["--message", options.message]
+    for urn in options.targets:
+        arguments += ["--target", urn]
+    return arguments
+
+
+def _not_started(error: OSError) -> EngineError:
+    return EngineError(
+        f"The Pulumi engine could not be started: {error}",
+        fix="`python -m fedml_infra.engine.install` puts it right.",
+    )
+
+
+def _check(engine: PulumiEngine) -> Engine:
+    """mypy holds the class to the Protocol here."""
+    return engine

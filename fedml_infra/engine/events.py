@@ -1,0 +1,281 @@
+"""What happens in a run, as frozen values: the engine's event log read line by line.
+
+Format: the engine's `--event-log`, one JSON object a line (sdk/go/common/apitype/events.go of pulumi/pulumi).
+The engine has blinded the stack's secrets in it already.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret in the engine's JSON, not one
+STACK_TYPE = "pulumi:pulumi:Stack"
+SETTLED = frozenset({"same", "refresh", "read"})
+"""Operations that change nothing."""
+
+
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    STARTED = "started"
+    RESOURCE_STARTED = "resource started"
+    RESOURCE_DONE = "resource done"
+    RESOURCE_FAILED = "resource failed"
+    MESSAGE = "message"
+    POLICY_VIOLATION = "policy violation"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    done: int = 0
+    """Resources that are settled, unchanged ones among them."""
+    of: int | None = None
+    """How many there will be, where a preview told."""
+    current: tuple[str, ...] = ()
+    """URNs of what is being worked on, the oldest first."""
+    elapsed: float = 0.0
+    """Seconds since the run began."""
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One thing that happened in a run, with how far the run was then."""
+
+    kind: EventKind
+    progress: Progress
+    text: str = ""
+    severity: str = ""
+    """Of a message or violation: info, warning, error; `mandatory` or `advisory` of a violation."""
+    urn: str | None = None
+    op: str | None = None
+    """create, update, delete, replace, same, read, refresh, import, …"""
+    changes: tuple[str, ...] = ()
+    """Of a resource: the paths of the properties that change."""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A message of the engine, a plugin or the program."""
+
+    severity: str
+    message: str
+    urn: str | None = None
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    """One property that differs: its path (`tags.team`, `rules[0].id`), and its value before and after."""
+
+    path: str
+    kind: str
+    """add, delete, update; with `-replace` where it needs a new resource."""
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """What a run does, or would do, to one resource; unchanged ones are told too."""
+
+    urn: str
+    op: str
+    type: str
+    properties: tuple[PropertyChange, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """What the program asks for; secrets are `[secret]`."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    protected: bool = False
+    failed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.urn.rpartition("::")[2]
+
+    @property
+    def changes_something(self) -> bool:
+        return self.op not in SETTLED
+
+
+def short_type(token: str) -> str:
+    """`aws:sqs/queue:Queue` as `aws:sqs:Queue`, as the engine's own display does."""
+    package, _, rest = token.partition(":")
+    module, _, name = rest.partition(":")
+    return f"{package}:{module.partition('/')[0]}:{name}" if name else token
+
+
+def label(urn: str) -> str:
+    """A resource as a person names it: its short type and its name."""
+    parts = urn.split("::")
+    return f"{short_type(parts[-2].rpartition('$')[2])} {parts[-1]}" if len(parts) >= 4 else urn
+
+
+class EventReader:
+    """Reads the lines of one run's event log; holds what came of them."""
+
+    def __init__(
+        self,
+        tell: Callable[[RunEvent], None],
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        expected: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tell, self._redact, self._expected, self._clock = tell, redact, expected, clock
+        self._began = clock()
+        self._current: dict[str, str] = {}
+        self._done: set[str] = set()
+        self.diagnostics: list[Diagnostic] = []
+        self.violations: list[Diagnostic] = []
+        self.changes: dict[str, ResourceChange] = {}
+        self.outputs: Mapping[str, Any] = {}
+        self.summary: Mapping[str, int] = {}
+        self.ended = False
+
+    def progress(self) -> Progress:
+        """How far the run is now."""
+        of = max(self._expected, len(self._done)) if self._expected is not None else None
+        return Progress(len(self._done), of, tuple(self._current), self._clock() - self._began)
+
+    def line(self, text: str) -> None:
+        """One line of the log. What is no event, or of a kind that a newer engine adds, is passed over."""
+        try:
+            event = json.loads(text)
+        except ValueError:
+            return
+        if not isinstance(event, dict):
+            return
+        if "preludeEvent" in event:
+            self._emit(EventKind.STARTED)
+        elif "resourcePreEvent" in event:
+            self._before(event["resourcePreEvent"]["metadata"])
+        elif "resOutputsEvent" in event:
+            self._after(event["resOutputsEvent"]["metadata"])
+        elif "resOpFailedEvent" in event:
+            self._failed(event["resOpFailedEvent"]["metadata"])
+        elif "diagnosticEvent" in event:
+            self._diagnostic(event["diagnosticEvent"])
+        elif "policyEvent" in event:
+            self._policy(event["policyEvent"])
+        elif "summaryEvent" in event:
+            self.summary = dict(event["summaryEvent"].get("resourceChanges") or {})
+            self.ended = True
+            self._emit(EventKind.ENDED)
+
+    def message(self, text: str, severity: str = "info") -> None:
+        """Something that we, not the engine, have to say about the run."""
+        self._emit(EventKind.MESSAGE, text=text, severity=severity)
+
+    def _before(self, step: Mapping[str, Any]) -> None:
+        if _internal(step):
+            return
+        self._current[step["urn"]] = step["op"]
+        change = self._change(step)
+        self._emit(EventKind.RESOURCE_STARTED, step, changes=tuple(part.path for part in change.properties))
+
+    def _after(self, step: Mapping[str, Any]) -> None:
+        if step["type"] == STACK_TYPE and step.get("new") and step["op"] != "delete":
+            self.outputs = _plain(step["new"].get("outputs") or {})
+        if _internal(step):
+            return
+        self._current.pop(step["urn"], None)
+        self._done.add(step["urn"])
+        self._change(step)
+        self._emit(EventKind.RESOURCE_DONE, step)
+
+    def _failed(self, step: Mapping[str, Any]) -> None:
+        self._current.pop(step["urn"], None)
+        self._change(step, failed=True)
+        said = [found.message for found in self.diagnostics if found.urn == step["urn"]]
+        self._emit(EventKind.RESOURCE_FAILED, step, text=said[-1] if said else "")
+
+    def _change(self, step: Mapping[str, Any], *, failed: bool = False) -> ResourceChange:
+        old, new = step.get("old") or {}, step.get("new") or {}
+        urn, op = step["urn"], step["op"]
+        known = self.changes.get(urn)
+        properties = tuple(
+            PropertyChange(path, detail["diffKind"], *_values(path, detail, old, new))
+            for path, detail in sorted((step.get("detailedDiff") or {}).items())
+        )
+        if known is not None and known.changes_something and not failed:
+            # A replacement comes as three steps, a refresh before another step: the one that says most stays.
+            op = "replace" if "replace" in known.op or "replace" in op else known.op if op in SETTLED else op
+            properties = properties or known.properties
+        shown = new or old
+        change = ResourceChange(
+            urn, op, step["type"], properties, _plain(shown.get("inputs") or {}), _plain(shown.get("outputs") or {}),
+            shown.get("parent") or None, bool(shown.get("protect")), failed or (known is not None and known.failed),
+        )  # fmt: skip
+        self.changes[urn] = change
+        return change
+
+    def _diagnostic(self, event: Mapping[str, Any]) -> None:
+        if event.get("ephemeral") or event.get("severity") == "debug":
+            return
+        # Colours come as marks such as <{%reset%}>, whatever --color says.
+        text = re.sub(r"<\{%.*?%\}>", "", event.get("message") or "").strip()
+        if not text:
+            return
+        severity = str(event.get("severity") or "info")
+        severity = "info" if severity == "info#err" else severity
+        if severity == "info" and text.startswith(("warning: ", "error: ")):
+            severity, _, text = text.partition(": ")
+        found = Diagnostic(severity, self._redact(text), event.get("urn") or None)
+        self.diagnostics.append(found)
+        self._emit(EventKind.MESSAGE, text=found.message, severity=found.severity, urn=found.urn)
+
+    def _policy(self, event: Mapping[str, Any]) -> None:
+        text = re.sub(r"<\{%.*?%\}>", "", event.get("message") or "").strip()
+        level = str(event.get("enforcementLevel") or "mandatory")
+        name = f"{event.get('policyPackName', '')}/{event.get('policyName', '')}"
+        found = Diagnostic(level, self._redact(f"{name}: {text}"), event.get("resourceUrn") or None)
+        self.violations.append(found)
+        self._emit(EventKind.POLICY_VIOLATION, text=found.message, severity=level, urn=found.urn)
+
+    def _emit(self, kind: EventKind, step: Mapping[str, Any] | None = None, **parts: Any) -> None:
+        if step is not None:
+            parts = {"urn": step["urn"], "op": step["op"], **parts}
+        self._tell(RunEvent(kind, self.progress(), **parts))
+
+
+def _internal(step: Mapping[str, Any]) -> bool:
+    """Default providers are the engine's own bookkeeping: neither its display nor its counts show them."""
+    name = str(step["urn"]).rpartition("::")[2]
+    return str(step["type"]).startswith("pulumi:providers:") and name.startswith("default")
+
+
+def _plain(value: Any) -> Any:
+    """The engine's JSON without its wrapping of secrets, each of which becomes `[secret]`."""
+    if isinstance(value, dict):
+        if value.get(_SIGNATURE) == _SECRET:
+            return "[secret]"
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _values(path: str, detail: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Before and after. Between inputs where the engine compared inputs, otherwise from state to inputs."""
+    before = old.get("inputs" if detail.get("inputDiff") else "outputs") or {}
+    return _at(path, _plain(before)), _at(path, _plain(new.get("inputs") or {}))
+
+
+def _at(path: str, value: Any) -> Any:
+    """The value at a property path: names with dots, `[0]` and `["any text"]`."""
+    for quoted, index, name in re.findall(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)', path):
+        if index:
+            value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+        else:
+            value = value.get(name or quoted) if isinstance(value, dict) else None
+    return value

@@ -29,7 +29,9 @@ class Arn:
         arn = cls(*parts[1:])
         if not is_partition(arn.partition):
             raise MistakeError(f"{given!r} is not an ARN: AWS has no partition {arn.partition!r}")
-        if arn.account and not (arn.account == "aws" or (len(arn.account) == 12 and arn.account.isdecimal())):
+        if arn.account and not (
+            arn.account == "aws" or (len(arn.account) == 12 and arn.account.isascii() and arn.account.isdecimal())
+        ):
             raise MistakeError(f"{given!r} is not an ARN: {arn.account!r} is not an account id of 12 digits")
         if arn.region and partition_of(arn.region) != arn.partition:
             raise MistakeError(f"{given!r} is not an ARN: {arn.region} is not in the partition {arn.partition}")

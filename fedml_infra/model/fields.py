@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, WithJsonSchema
 
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.mistake import MistakeError, kind_of, nearest, text
@@ -172,7 +172,7 @@ def tags(value: object) -> Mapping[str, str]:
         if key.lower() in folded:
             raise MistakeError(f"{key!r} and {folded[key.lower()]!r} are one tag to IAM", "keep one of them")
         folded[key.lower()] = key
-    return MappingProxyType(dict(value))
+    return value
 
 
 def federation_key(value: object) -> SecretStr:
@@ -279,6 +279,7 @@ IamPath = Annotated[str, BeforeValidator(iam_path), _pattern("^/([A-Za-z0-9._+=,
 Tags = Annotated[
     Mapping[str, str],
     BeforeValidator(tags),
+    AfterValidator(lambda value: MappingProxyType(dict(value))),
     PlainSerializer(dict),
     WithJsonSchema(
         {

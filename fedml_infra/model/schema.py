@@ -1,6 +1,7 @@
 """The JSON schema of a whole stack file, for editors and for pipelines.
 
-`python -m fedml_infra.model.schema` writes `stacks/schema.json`. It describes each value; what must hold between values only `validation.validate` can say.
+`python -m fedml_infra.model.schema` writes `stacks/schema.json`. It describes each value; what must
+hold between values only `validation.validate` can say.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -161,7 +162,9 @@ class StackConfig(_Frozen):
     )
     iam_path: fields.IamPath = Field("/", description="Path of every role and policy made.", examples=["/fedml/"])
     tags: fields.Tags = Field(
-        default_factory=dict, description="Tags on everything made.", examples=[{"team": "cardiology"}]
+        default_factory=lambda: MappingProxyType({}),
+        description="Tags on everything made.",
+        examples=[{"team": "cardiology"}],
     )
     protect: fields.Boolean = Field(
         False, description="The engine refuses to delete what the stack made.", examples=[True]

@@ -15,6 +15,11 @@ class Kind(StrEnum):
     MINISTACK = "ministack"
     MOTO = "moto"
 
+    @property
+    def label(self) -> str:
+        """As its makers write it."""
+        return "MiniStack" if self is Kind.MINISTACK else "moto"
+
 
 @dataclass(frozen=True)
 class Capabilities:

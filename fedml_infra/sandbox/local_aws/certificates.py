@@ -39,13 +39,18 @@ class Certificates:
     bundle: Path
     """The system's roots and the local authority: what AWS_CA_BUNDLE and SSL_CERT_FILE name."""
 
+    @classmethod
+    def of(cls, directory: Path) -> Certificates:
+        """Where they are in a folder, whether or not they are there."""
+        return cls(directory / "certificate.pem", directory / "key.pem", directory / "ca-bundle.pem")
+
 
 def certificates(directory: Path) -> Certificates:
     """The certificates in `directory`, made anew where there are none, or they end within RENEW_BEFORE.
 
     Raises ConfigurationError where the directory cannot be written.
     """
-    made = Certificates(directory / "certificate.pem", directory / "key.pem", directory / "ca-bundle.pem")
+    made = Certificates.of(directory)
     try:
         if not usable(made):
             directory.mkdir(parents=True, exist_ok=True)

@@ -19,17 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import fedml_infra
 from fedml_infra.errors import ResourceError, TimedOutError
 from fedml_infra.sandbox.local_aws.capabilities import Kind
 from fedml_infra.sandbox.local_aws.certificates import Certificates, certificates
 from fedml_infra.sandbox.local_aws.serve import KEEP
+from fedml_infra.sandbox.place import package_path
 
 READY_WITHIN = 60.0
 """Seconds; it is half a second on an idle machine."""
 LOG = "local-aws.log"
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 """Of the starter's environment; no credential, no proxy, no setting of someone else's emulator."""
+
+
+_kept: list[subprocess.Popen[bytes]] = []
+"""Those that stay: a Popen that is forgotten while its child runs is taken for a mistake, and warned about."""
 
 
 class PortTakenError(ResourceError):
@@ -53,9 +57,10 @@ class Started:
     def keep(self) -> None:
         """Let it stay when this process ends."""
         lifeline = self.process.stdin
-        if lifeline is not None:
-            lifeline.write(KEEP)
-            lifeline.close()
+        assert lifeline is not None
+        lifeline.write(KEEP)
+        lifeline.close()
+        _kept.append(self.process)
 
     def stop(self) -> None:
         """End it, and wait until it has."""
@@ -69,7 +74,8 @@ def start(kind: Kind, directory: Path, ports: tuple[int, int] = (0, 0)) -> Start
     """
     directory.mkdir(parents=True, exist_ok=True)
     made, log = certificates(directory), directory / LOG
-    command = [sys.executable, "-m", "fedml_infra.sandbox.local_aws.serve", kind, str(directory), *map(str, ports)]
+    module = "fedml_infra.sandbox.local_aws.serve"
+    command = [sys.executable, "-P", "-m", module, kind, str(directory), *map(str, ports)]
     scratch = directory / "scratch"
     scratch.mkdir(exist_ok=True)
     with log.open("wb") as written:
@@ -87,7 +93,7 @@ def start(kind: Kind, directory: Path, ports: tuple[int, int] = (0, 0)) -> Start
         if said.get("error") == "taken":
             raise PortTakenError(f"No port from {ports[0]} to {ports[1]} of 127.0.0.1 is free for the local AWS")
         started = Started(process, int(said["port"]), made, log)
-        _answers(started)
+        _answers(kind, started)
     except BaseException:
         end(process)
         raise
@@ -96,10 +102,7 @@ def start(kind: Kind, directory: Path, ports: tuple[int, int] = (0, 0)) -> Start
 
 def _environment(scratch: Path) -> dict[str, str]:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    # This very package, wherever it was imported from.
-    here = str(Path(fedml_infra.__file__).resolve().parents[1])
-    path = os.pathsep.join(part for part in (here, passed.get("PYTHONPATH")) if part)
-    return {**passed, "PYTHONPATH": path, "TMPDIR": str(scratch)}
+    return {**passed, "PYTHONPATH": package_path(), "TMPDIR": str(scratch)}
 
 
 def end(process: subprocess.Popen[bytes], grace: float = 2.0) -> None:
@@ -147,9 +150,9 @@ def _line_within(stream: IO[bytes], seconds: float) -> bytes | None:
     return said
 
 
-def _answers(started: Started) -> None:
+def _answers(kind: Kind, started: Started) -> None:
     """One call over TLS, with the certificate checked."""
-    path = "/_ministack/health" if "ministack" in started.process.args else "/moto-api/"  # type: ignore[operator]
+    path = "/_ministack/health" if kind is Kind.MINISTACK else "/moto-api/"
     context = ssl.create_default_context(cafile=str(started.certificates.certificate))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:

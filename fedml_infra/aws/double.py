@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from fedml_infra.aws.buckets import BucketKind, BucketState, Gap
-from fedml_infra.aws.inventory import Found, Inventory, Kind, Place
+from fedml_infra.aws.inventory import GLOBAL, Found, Inventory, Kind, Place
 from fedml_infra.aws.messages import Enough, Message, Received, check_attributes
 from fedml_infra.aws.payloads import ObjectCredentials, object_key, require_reader_role
 from fedml_infra.aws.queues import QueueKind, QueueState
 from fedml_infra.aws.sessions import ROLE_SECONDS, Access, Keys, check_account
 from fedml_infra.aws.subscriptions import Receivers, Removal, Subscription, cannot_remove, strangers
 from fedml_infra.errors import AuthenticationError, PolicyError, ResourceError
-from fedml_infra.model.arns import Arn, bucket_arn, queue_arn, topic_arn
-from fedml_infra.model.names import queue_name
+from fedml_infra.model.arns import Arn, bucket_arn, parameter_arn, queue_arn, role_arn, topic_arn
+from fedml_infra.model.names import queue_name, roster_bucket_name
 from fedml_infra.model.regions import partition_of
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.tags import FEDERATION_TAG, owned_by
@@ -52,7 +52,7 @@ class InMemoryAws:
         self._topics: dict[str, list[Subscription]] = {}
         self._queues: dict[str, _Queue] = {}
         self._buckets: dict[str, _Bucket] = {}
-        self._others: list[tuple[Found, Mapping[str, str]]] = []
+        self._others: dict[Found, Mapping[str, str]] = {}
         self._readers: dict[Keys, tuple[str, str]] = {}
         self._denied: set[tuple[str, str]] = set()
         self._numbers = count(1)
@@ -100,9 +100,13 @@ class InMemoryAws:
         self._topics[topic].append(row)
         return row
 
-    def add_other(self, found: Found, tags: Mapping[str, str] | None = None) -> None:
-        """Anything else that an inventory finds: a role, a policy, a parameter."""
-        self._others.append((found, dict(tags or {})))
+    def add_role(self, account: str, name: str, tags: Mapping[str, str] | None = None) -> None:
+        """Makes a role."""
+        self._others[Found(account, GLOBAL, Kind.ROLE, name, role_arn("aws", account, name))] = dict(tags or {})
+
+    def add_parameter(self, account: str, region: str, name: str) -> None:
+        """Makes a parameter."""
+        self._others[Found(account, region, Kind.PARAMETER, name, parameter_arn(region, account, name))] = {}
 
     def deny(self, action: str, resource: str) -> None:
         """Denies an action ("sns:Unsubscribe") on a name or ARN from now on, to everybody."""
@@ -186,7 +190,8 @@ class InMemoryAws:
 
     def inventory(self, places: Iterable[Place], federation: str, *, buckets: Iterable[str] = ()) -> Inventory:
         """What stands in those accounts and regions and is the federation's; an unknown access is `unseen`."""
-        wanted, named = tuple(places), set(buckets)
+        wanted = tuple(places)
+        named = {*buckets, *(roster_bucket_name(federation, place.account, place.region) for place in wanted)}
         unseen = set()
         for place in wanted:
             try:
@@ -306,7 +311,7 @@ class InMemoryAws:
         for name, bucket in self._buckets.items():
             arn = bucket_arn(partition_of(bucket.region), name)
             yield Found(bucket.account, bucket.region, Kind.BUCKET, name, arn), bucket.tags, name in named
-        for other, tags in self._others:
+        for other, tags in self._others.items():
             start = f"/fedml/{federation}/" if other.kind is Kind.PARAMETER else f"fedml.{federation}."
             yield other, tags, other.name.startswith(start)
 

@@ -13,8 +13,8 @@ from functools import partial
 from fedml_infra.aws.failures import code_of, is_absent, translate
 from fedml_infra.aws.parallel import AT_ONCE, each
 from fedml_infra.aws.sessions import Access, client
-from fedml_infra.model.arns import Arn, bucket_arn, queue_arn
-from fedml_infra.model.names import queue_name, roster_bucket_name
+from fedml_infra.model.arns import Arn, bucket_arn, parameter_arn, queue_arn
+from fedml_infra.model.names import parameter_name, queue_name, roster_bucket_name
 from fedml_infra.model.regions import partition_of
 from fedml_infra.model.tags import FEDERATION_TAG
 
@@ -177,12 +177,14 @@ def _parameters(place: Place, federation: str) -> Iterable[Found]:
     pages = (
         client("ssm", place.access, place.region)
         .get_paginator("describe_parameters")
-        .paginate(ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [f"/fedml/{federation}/"]}])
+        .paginate(
+            ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [parameter_name(federation, "")]}]
+        )
     )
     for page in pages:
         for row in page["Parameters"]:
             name = row["Name"]
-            arn = f"arn:{partition_of(place.region)}:ssm:{place.region}:{place.account}:parameter{name}"
+            arn = parameter_arn(place.region, place.account, name)
             yield Found(place.account, place.region, Kind.PARAMETER, name, arn)
 
 

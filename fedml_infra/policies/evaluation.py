@@ -317,7 +317,7 @@ def _outside(what: str) -> PolicyError:
 
 def _needs_resource_policy(action: str) -> bool:
     """KMS keys and role trusts decide even within their own account."""
-    return action.lower().startswith(("sts:assumerole", "kms:"))
+    return action.lower().startswith(("sts:", "kms:"))
 
 
 def _whole_account(principal: str) -> str | None:

@@ -48,20 +48,20 @@ def topic_policy(hub: HubResources, grants: Grants) -> Document:
     return document(
         *_grants(hub, grants),
         deny(
-            "DenySubscribeByOtherProtocols",
+            "OnlySqs",
             ["sns:Subscribe"],
             hub.topic_arn,
             principal="*",
             condition={"StringNotEquals": {"sns:Protocol": "sqs"}},
         ),
         deny(
-            "DenySubscribeOfOtherEndpoints",
+            "OnlyItsQueues",
             ["sns:Subscribe"],
             hub.topic_arn,
             principal="*",
             condition={"StringNotLike": {"sns:Endpoint": endpoints(hub)}},
         ),
-        deny("DenyPlainHttp", ACTIONS, hub.topic_arn, principal="*", condition=PLAIN_HTTP),
+        deny("OnlyTls", ACTIONS, hub.topic_arn, principal="*", condition=PLAIN_HTTP),
         identifier=f"fedml-{hub.federation}",
     )
 
@@ -76,15 +76,16 @@ def _grants(hub: HubResources, grants: Grants) -> list[Statement]:
     for account, rights in grants.items():
         if rights and account != hub.account:
             having[frozenset(rights)].append(account)
-    order = (frozenset(Right), frozenset({Right.PUBLISH}), frozenset({Right.RECEIVE}))
+    # Short Sids: each byte is room for accounts.
+    sids = {frozenset(Right): "Both", frozenset({Right.PUBLISH}): "Publish", frozenset({Right.RECEIVE}): "Receive"}
     return [
         allow(
-            "Allow" + "And".join(right.capitalize() for right in Right if right in rights),
+            sid,
             [GRANTED[right] for right in Right if right in rights],
             hub.topic_arn,
             principal="*",
             condition={"StringEquals": {"aws:PrincipalAccount": sorted(having[rights])}},
         )
-        for rights in order
+        for rights, sid in sids.items()
         if rights in having
     ]

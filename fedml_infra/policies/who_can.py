@@ -189,11 +189,26 @@ def _accounts(attempts: _Attempts, bearing: list[Document], documents: Sequence[
     partition = attempts.resource.split(":")[1]
     answers: dict[str, tuple[Way, ...]] = {}
     for group in alike.values():
-        ways = attempts.grantee(Who.ACCOUNT, _administrator(partition, group[0]), (_ADMINISTRATOR,)).ways
-        answers.update(dict.fromkeys(group, ways))
+        ways: dict[Way, None] = {}
+        for caller in _callers(partition, group[0], bearing):
+            ways.update(dict.fromkeys(attempts.grantee(Who.ACCOUNT, caller, (_ADMINISTRATOR,)).ways))
+        answers.update(dict.fromkeys(group, tuple(ways)))
     yield from (Grantee(Who.ACCOUNT, account, answers[account]) for account in sorted(answers))
     fresh = next(number for number in (f"{n:012d}" for n in range(999_999_999_999, 0, -1)) if number not in places)
     yield attempts.grantee(Who.ANY_ACCOUNT, _administrator(partition, fresh), (_ADMINISTRATOR,), name="")
+
+
+def _callers(partition: str, account: str, bearing: Iterable[Document]) -> Iterator[Caller]:
+    """The account's administrator, also in every role that a condition asks for."""
+    administrator = _administrator(partition, account)
+    yield administrator
+    for each in bearing:
+        for statement in _list(each["Statement"]):
+            for entries in statement.get("Condition", {}).values():
+                for key, patterns in entries.items():
+                    for pattern in _list(patterns) if key.lower() == "aws:principalarn" else ():
+                        if glob(pattern.split(":")[4], account):
+                            yield Caller(account, re.sub(r"[*?]+", "x", pattern))
 
 
 def _texts(documents: Iterable[Document]) -> Iterator[tuple[str, int]]:

@@ -188,10 +188,12 @@ class EventReader:
             self.outputs = _plain(step["new"].get("outputs") or {})
         if _internal(step):
             return
+        told = step["urn"] in self._done and step["urn"] not in self._current
         self._current.pop(step["urn"], None)
         self._done.add(step["urn"])
         self._change(step)
-        self._emit(EventKind.RESOURCE_DONE, step)
+        if not told:  # a component's outputs come after it, as a second event
+            self._emit(EventKind.RESOURCE_DONE, step)
 
     def _failed(self, step: Mapping[str, Any]) -> None:
         self._current.pop(step["urn"], None)

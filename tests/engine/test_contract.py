@@ -1,0 +1,132 @@
+"""What every engine promises: one suite for the real one and for the one in memory."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from pydantic import SecretStr
+
+from fedml_infra.engine.events import EventKind
+from fedml_infra.engine.protocol import RunOptions, UnexpectedChangesError
+from fedml_infra.errors import ResourceError, StackNotFoundError
+from tests.engine.worlds import MemoryWorld, RealWorld, World
+
+
+@pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.story)])
+def world(request, tmp_path) -> World:
+    made = MemoryWorld() if request.param == "memory" else RealWorld(tmp_path)
+    made.stack_file("cardio")
+    return made
+
+
+def test_a_stack_without_a_file_and_without_a_state_is_not_found(world):
+    with pytest.raises(StackNotFoundError, match="nowhere"):
+        world.engine.preview("nowhere")
+    assert not world.engine.exists("nowhere")
+
+
+def test_a_preview_of_a_stack_that_the_backend_lacks_makes_it_empty_and_says_so(world):
+    world.declare({"a": 1})
+    told = []
+    result = world.engine.preview("cardio", RunOptions(on_event=told.append))
+    assert result.summary == {"create": 2}
+    assert any("no stack cardio yet" in event.text for event in told)
+    assert world.engine.exists("cardio")
+    assert not world.engine.state("cardio")["deployment"].get("resources")
+
+
+def test_a_stack_lives(world):
+    """up, nothing to do, a change, a removal, an empty end: each told as it is."""
+    engine = world.engine
+    engine.init("cardio")
+    engine.init("cardio")
+    world.declare({"a": 1, "b": 2}, outputs={"n": 2}, secret_outputs={"key": "hush hush"})
+    made = engine.up("cardio")
+    assert made.summary == {"create": 3}
+    assert {(change.name, change.op) for change in made.changed} >= {("a", "create"), ("b", "create")}
+    assert made.outputs == {"n": 2, "key": "[secret]"}
+    assert engine.outputs("cardio") == {"n": 2, "key": "[secret]"}
+    assert engine.outputs("cardio", show_secrets=True) == {"n": 2, "key": "hush hush"}
+
+    same = engine.preview("cardio", RunOptions(expect_no_changes=True))
+    assert same.summary == {"same": 3} and same.changed == ()
+
+    world.declare({"a": 5, "b": 2})
+    with pytest.raises(UnexpectedChangesError) as unexpected:
+        engine.preview("cardio", RunOptions(expect_no_changes=True))
+    [change] = unexpected.value.result.changed
+    assert (change.name, change.op, change.type) == ("a", "update", "pulumi:index:Stash")
+    assert change.inputs["input"] == 5
+    assert engine.up("cardio").summary == {"update": 1, "same": 2}
+
+    world.declare({"b": 2})
+    assert engine.up("cardio").summary == {"delete": 1, "same": 2}
+    assert engine.refresh("cardio", RunOptions(expect_no_changes=True)).changed == ()
+
+    assert engine.destroy("cardio", RunOptions(preview_only=True)).summary == {"delete": 2}
+    assert engine.state("cardio")["deployment"]["resources"]
+    assert engine.destroy("cardio").summary == {"delete": 2}
+    assert not engine.state("cardio")["deployment"].get("resources")
+    engine.remove("cardio")
+    assert not engine.exists("cardio")
+
+
+def test_a_protected_resource_is_not_deleted_unless_told(world):
+    engine = world.engine
+    world.declare({"a": 1}, protect=True)
+    engine.up("cardio")
+    with pytest.raises(ResourceError, match="a is protected") as refused:
+        engine.destroy("cardio")
+    assert "protect: true" in str(refused.value)
+    assert len(engine.state("cardio")["deployment"]["resources"]) >= 2
+    world.declare({})
+    with pytest.raises(ResourceError, match="a is protected"):
+        engine.up("cardio")
+    engine.destroy("cardio", RunOptions(ignore_protect=True))
+    assert not engine.state("cardio")["deployment"].get("resources")
+
+
+def test_events_tell_a_run_from_start_to_end(world):
+    world.declare({"a": 1, "b": 2})
+    told = []
+    world.engine.init("cardio")
+    world.engine.up("cardio", RunOptions(on_event=told.append, expected=3))
+    kinds = [event.kind for event in told]
+    assert kinds[0] is EventKind.STARTED and kinds[-1] is EventKind.ENDED
+    done = [event.progress.done for event in told]
+    assert all(first <= second for first, second in pairwise(done)) and done[-1] == 3
+    assert told[-1].progress.of == 3
+    started = [event.urn for event in told if event.kind is EventKind.RESOURCE_STARTED]
+    ended = [event.urn for event in told if event.kind is EventKind.RESOURCE_DONE]
+    assert sorted(started) == sorted(ended) and len(set(started)) == 3
+
+
+def test_a_callback_that_raises_never_disturbs_a_run(world):
+    def broken(_):
+        raise ZeroDivisionError("oh")
+
+    world.declare({"a": 1})
+    result = world.engine.up("cardio", RunOptions(on_event=broken))
+    assert result.summary == {"create": 2}
+    assert any("ZeroDivisionError: oh" in found.message for found in result.diagnostics)
+
+
+def test_secrets_go_in_and_come_out(world):
+    engine = world.engine
+    engine.init("cardio")
+    engine.set_secret("cardio", "fedml-infra:fed_secret_key", SecretStr("s3cret==\n"))
+    assert engine.get_secret("cardio", "fedml-infra:fed_secret_key") == SecretStr("s3cret==\n")
+    assert engine.get_secret("cardio", "fedml-infra:other") is None
+
+
+def test_a_state_is_exported_and_put_back(world):
+    engine = world.engine
+    world.declare({"a": 1})
+    engine.up("cardio")
+    before = engine.state("cardio")
+    world.declare({})
+    engine.up("cardio")
+    engine.set_state("cardio", before)
+    world.declare({"a": 1})
+    assert engine.preview("cardio").summary == {"same": 2}

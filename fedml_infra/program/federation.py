@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from fedml_infra.aws.buckets import require_adoptable
 from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.subscriptions import receivers
 from fedml_infra.errors import ConfigurationError
@@ -19,7 +20,6 @@ from fedml_infra.model.rights import Right
 from fedml_infra.model.stack import Node as NodeConfig
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.tags import ownership_tags
-from fedml_infra.program.adopted_bucket import check_adopted_bucket
 from fedml_infra.program.hub import Hub, HubArgs
 from fedml_infra.program.node import Node, NodeArgs, node_secret
 from fedml_infra.program.providers import Providers
@@ -94,7 +94,8 @@ class Federation(pulumi.ComponentResource):
     def _node(self, node: NodeConfig, resources: NodeResources, hub: Hub | None, settings: Mapping[str, Any]) -> Node:
         config = self._config
         if resources.adopt_bucket:
-            check_adopted_bucket(Access.of(node.account, settings), resources, config.retention)
+            for warning in require_adoptable(Access.of(node.account, settings), resources, config.retention):
+                pulumi.log.warn(f"node {node.pid}: {warning}")
         args = NodeArgs(
             resources=resources,
             secret=self._secret(),

@@ -22,7 +22,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from fedml_infra.engine.yaml_text import (
     content_end,
+    drop_tail,
     dump,
+    equal,
     merged,
     new_value,
     plain,
@@ -100,13 +102,14 @@ class StackFile:
 
         Entries of a list that are as they were keep their lines and comments; they are told by `pid` or `aws_id`.
         """
-        if key in self._config and plain(self._config[key]) == value:
+        if key in self._config and equal(self._config[key], value):
             return
-        expected = {**self.config, key: value}
         self._edit(
-            expected,
+            {**self.config, key: value},
             lambda: self._with(key, value),
             lambda config: config.update({key: merged(config.get(key), value)}),
+            # A node that an alias points to cannot be changed in place.
+            lambda config: config.update({key: new_value(value)}),
         )
 
     def remove(self, key: str) -> None:
@@ -158,27 +161,29 @@ class StackFile:
         self._config: Any = config if config is not None else {}
 
     def _edit(
-        self, expected: dict[str, Any], splice: Callable[[], str | None], otherwise: Callable[[Any], Any]
+        self, expected: dict[str, Any], splice: Callable[[], str | None], *otherwise: Callable[[Any], Any]
     ) -> None:
         """Take the spliced text if it says what it should; else let ruamel.yaml write the edited document anew."""
-        with contextlib.suppress(ConfigurationError, KeyError):  # KeyError: a merged key has no line of its own
+        with contextlib.suppress(KeyError):  # a merged key has no line of its own
             text = splice()
             if text is not None and self._says(text, expected):
                 return self._take(text)
-        document = _parse(self._text, self.path) or CommentedMap()
-        if document.get("config") is None:
-            document["config"] = CommentedMap()
-        otherwise(document["config"])
-        text = dump(document)
-        if not self._says(text, expected):
-            raise ConfigurationError(
-                f"{self.path} is written in a way that cannot be edited here", fix="edit it by hand"
-            )
-        return self._take(text)
+        for change in otherwise:
+            document = _parse(self._text, self.path) or CommentedMap()
+            if document.get("config") is None:
+                document["config"] = CommentedMap()
+            change(document["config"])
+            text = dump(document)
+            if self._says(text, expected):
+                return self._take(text)
+        raise ConfigurationError(f"{self.path} is written in a way that cannot be edited here", fix="edit it by hand")
 
     def _says(self, text: str, expected: dict[str, Any]) -> bool:
-        edited = StackFile(self.path, text, on_disk=None)
-        return edited.config == expected and edited._rest() == self._rest()
+        try:
+            edited = StackFile(self.path, text, on_disk=None)
+        except ConfigurationError:
+            return False
+        return equal(edited.config, expected) and edited._rest() == self._rest()
 
     def _rest(self) -> dict[str, Any]:
         return {str(key): plain(value) for key, value in (self._document or {}).items() if key != "config"}
@@ -198,10 +203,31 @@ class StackFile:
             block = render_entry(CommentedMap({key: new_value(value)}), column)
             return _ended("".join(lines[:after])) + block + "".join(lines[after:])
         start, end = spans[key]
-        block_text = self._list_with(key, value, lines, end) or self._entry_with(key, value)
+        block_text = (
+            self._scalar_with(key, value, lines[start:end])
+            or self._list_with(key, value, lines, end)
+            or self._entry_with(key, value)
+        )
         return "".join(lines[:start]) + block_text + "".join(lines[end:])
 
+    def _scalar_with(self, key: str, value: Any, lines: list[str]) -> str | None:
+        """The line of a short value with another one; what follows it stays."""
+        line, column = self._config.lc.value(key)
+        short = str | int | bool
+        if not isinstance(self._config[key], short) or not isinstance(value, short) or len(lines) != 1:
+            return None
+        if line != self._config.lc.key(key)[0]:
+            return None
+        comments = self._config.ca.items.get(key)
+        rest = lines[0][column:].rstrip("\n")
+        if comments and comments[2] and comments[2].start_mark.line == line:
+            rest = rest[: comments[2].start_mark.column - column]
+        after = lines[0][column + len(rest.rstrip()) :]
+        written = render_entry(CommentedMap({"x": new_value(value)}), 0).removeprefix("x: ").rstrip("\n")
+        return lines[0][:column] + written + after
+
     def _entry_with(self, key: str, value: Any) -> str:
+        drop_tail(self._config[key])
         entry = CommentedMap({key: merged(self._config[key], value)})
         if key in self._config.ca.items:
             entry.ca.items[key] = self._config.ca.items[key]
@@ -235,11 +261,11 @@ class StackFile:
                     text += "".join(lines[at : starts[gone]])
                     at = ends[gone]
             text += "".join(lines[at : starts[place]])
-            same = plain(old[place]) == item
-            block = "".join(lines[starts[place] : ends[place]])
-            text = _ended(text) + (
-                block if same else render_item(merged(old[place], item), column, old.ca.items.get(place))
-            )
+            if equal(old[place], item):
+                text = _ended(text) + "".join(lines[starts[place] : ends[place]])
+            else:
+                drop_tail(old[place])
+                text = _ended(text) + render_item(merged(old[place], item), column, old.ca.items.get(place))
             at = ends[place]
         for gone in range(len(old)):
             if at <= starts[gone]:

@@ -36,6 +36,21 @@ def plain(value: Any) -> Any:
     return value
 
 
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same, 1 and true being two."""
+    return bool(_typed(plain(one)) == _typed(plain(other)))
+
+
+def _typed(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _typed(inner) for key, inner in value.items()}
+        case list():
+            return [_typed(inner) for inner in value]
+        case _:
+            return (type(value), value)
+
+
 def new_value(value: Any) -> Any:
     """A node for a plain value: mappings and lists of entries in block style, small ones in flow style."""
     match value:
@@ -55,7 +70,7 @@ def new_value(value: Any) -> Any:
 
 def merged(old: Any, value: Any) -> Any:
     """The node `old`, with its comments and quotes, made to say `value`."""
-    if plain(old) == value and type(plain(old)) is type(value):
+    if equal(old, value):
         return old
     if isinstance(old, CommentedMap) and isinstance(value, Mapping):
         for key in [key for key in old if key not in value]:
@@ -80,6 +95,20 @@ def same_item(old: Any, new: Any) -> bool:
             if name in old and name in new:
                 return str(old[name]) == str(new[name])
     return bool(old == new)
+
+
+def drop_tail(node: Any) -> None:
+    """Take out of a node the comments and blank lines that follow it; ruamel.yaml keeps them with its last leaf."""
+    while isinstance(node, CommentedMap | CommentedSeq) and node:
+        key, slot = (next(reversed(node)), 2) if isinstance(node, CommentedMap) else (len(node) - 1, 0)
+        tokens = node.ca.items.get(key)
+        if tokens and tokens[slot]:
+            at_end_of_line = tokens[slot].value.split("\n", 1)[0]
+            if at_end_of_line.strip():
+                tokens[slot].value = at_end_of_line + "\n"
+            else:
+                tokens[slot] = None
+        node = node[key]
 
 
 def render_entry(entry: CommentedMap, column: int) -> str:

@@ -242,7 +242,7 @@ EDITS = st.lists(st.tuples(st.sampled_from(KEYS), st.one_of(st.none(), VALUES)),
 MINE = ("fedml-infra:fed_name", "fedml-infra:protect", "fedml-infra:topology", "fedml-infra:tags", MEMBERS)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(EDITS)
 def test_whatever_is_edited_the_rest_is_as_it_was(edits: list[tuple[str, Any]]) -> None:
     """Other keys by value and by line, comments that stand alone, other namespaces."""

@@ -53,7 +53,7 @@ check: .make/installed ## ruff, format, mypy strict, import arrows, lock files a
 	@$(BIN)/python tools/lock.py --check
 
 bench: setup ## the table of times and memory
-	@$(BIN)/python tools/bench.py
+	@$(BIN)/python -m tools.bench
 
 lock: .make/venv ## requirements/*.txt from pyproject.toml
 	@$(BIN)/python tools/lock.py

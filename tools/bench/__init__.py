@@ -1,0 +1,1 @@
+"""Benchmarks as commands: they print figures and judge nothing."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from fedml_infra.operations.tools import Tools
 
 TRACEBACK_VARIABLE = "FEDML_INFRA_TRACEBACK"
 """Set to 1, an unexpected error shows its whole traceback instead of one line."""
@@ -15,12 +18,15 @@ TRACEBACK_VARIABLE = "FEDML_INFRA_TRACEBACK"
 CANCELLED = 8
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 to 9 as the help of every command says, 2 for wrong usage."""
+def main(arguments: Sequence[str] | None = None, *, tools: Tools | None = None) -> int:
+    """Run the command line and return its exit code: 0 to 9 as the help of every command says, 2 for wrong usage.
+
+    `tools`: AWS and the engine to act with; the real ones where None.
+    """
     from .root import fedml_infra
 
     try:
-        code = fedml_infra.main(args=arguments, prog_name="fedml-infra", standalone_mode=False)
+        code = fedml_infra.main(args=arguments, prog_name="fedml-infra", standalone_mode=False, obj={"tools": tools})
         sys.stdout.flush()
     except click.Abort:
         click.echo("Cancelled. The same command goes on from here.", err=True)

@@ -11,7 +11,7 @@ from .lazy import Entry, LazyGroup
 SECTIONS = {
     "A federation's life": {
         "create": Entry("create", "create", "Write a stack file from options and bring the federation up."),
-        "preview": Entry("preview", "preview", "Show what `up` would change, and who gains or loses which right."),
+        "preview": Entry("up", "preview", "Show what `up` would change, and who gains or loses which right."),
         "up": Entry("up", "up", "Make AWS as the stack file says."),
         "destroy": Entry("destroy", "destroy", "Take everything of the stack down again."),
     },

@@ -146,7 +146,7 @@ def main(arguments: list[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     if stale and "--check" in arguments:
-        print(f"docs/reference is out of step: {', '.join(stale)}. Run `make docs`.", file=sys.stderr)  # noqa: T201
+        print(f"docs/reference is out of step: {', '.join(stale)}. Run `make docs`.", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,129 @@
+"""A run's progress on standard error: a living picture at a terminal, plain lines without one."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from .output import console
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from fedml_infra.engine.events import RunEvent
+
+SHOWN_AT_ONCE = 6
+"""Resources in work that are named; the rest is counted."""
+
+DOING = {
+    "create": ("+", "creating", "created", "green"),
+    "create-replacement": ("+", "creating anew", "created anew", "green"),
+    "update": ("~", "changing", "changed", "yellow"),
+    "delete": ("-", "deleting", "deleted", "red"),
+    "delete-replaced": ("-", "deleting the old", "deleted the old", "red"),
+    "replace": ("±", "replacing", "replaced", "magenta"),
+    "import": ("=", "importing", "imported", "cyan"),
+    "import-replacement": ("=", "importing", "imported", "cyan"),
+    "read": (" ", "reading", "read", "white"),
+    "refresh": (" ", "looking at", "looked at", "white"),
+    "same": (" ", "checking", "unchanged", "white"),
+}
+"""For each operation: its sign, what is being done, what has been done, a colour."""
+
+SILENT = frozenset({"same", "read", "refresh"})
+
+
+class ProgressView:
+    """Shows the events of one run. To be called with each; safe from any thread, and never raises into the run."""
+
+    def __init__(self, title: str, *, counts: bool = True) -> None:
+        self._title = title
+        self._counts = counts
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._last: RunEvent | None = None
+        self._live: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.live import Live
+
+            self._live = Live(
+                get_renderable=self._picture, console=console(err=True), refresh_per_second=8, transient=True
+            )
+            self._live.start()
+        else:
+            click.echo(f"{self._title} …", err=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: RunEvent, *, silent: bool = False) -> None:
+        with self._lock:
+            self._last = event
+            line = None if silent else _line(event)
+            if line is None:
+                return
+            if self._live is not None:
+                from rich.text import Text
+
+                self._live.console.print(Text.from_ansi(line))
+            else:
+                click.echo(line, err=True)
+
+    def _picture(self) -> Group:
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        last = self._last
+        head = Text(self._title, style="bold")
+        current: tuple[str, ...] = ()
+        if last is not None and self._counts:
+            progress = last.progress
+            current = progress.current
+            head.append(f"   {progress.done}" + (f" of {progress.of}" if progress.of else ""), style="not bold cyan")
+        head.append(f"   {time.monotonic() - self._began:.0f} s", style="not bold dim")
+        if not hasattr(self, "_spinner"):
+            self._spinner = Spinner("dots")
+        self._spinner.update(text=head)
+        lines: list[Any] = [self._spinner]
+        lines += [Text(f"    {_label(urn)}", style="dim") for urn in current[:SHOWN_AT_ONCE]]
+        if len(current) > SHOWN_AT_ONCE:
+            lines.append(Text(f"    and {len(current) - SHOWN_AT_ONCE} more", style="dim"))
+        return Group(*lines)
+
+
+def _line(event: RunEvent) -> str | None:
+    """The line that stays of an event; None for what only moves the counter."""
+    from fedml_infra.engine.events import EventKind
+
+    op = event.op or ""
+    if event.kind is EventKind.RESOURCE_DONE and op not in SILENT:
+        sign, _, done, colour = DOING.get(op, ("•", op, op, "white"))
+        said = f"{click.style(f'{sign} {done}', fg=colour)} {_label(event.urn)}"
+        progress = event.progress
+        return f"  {said}" + (f"  ({progress.done} of {progress.of})" if progress.of else "")
+    if event.kind is EventKind.RESOURCE_FAILED:
+        return f"  {click.style('✗ failed', fg='red', bold=True)} {_label(event.urn)}"
+    if event.kind is EventKind.MESSAGE and event.severity in ("warning", "error"):
+        colour = "yellow" if event.severity == "warning" else "red"
+        return f"  {click.style(event.severity + ':', fg=colour)} {event.text}"
+    if event.kind is EventKind.POLICY_VIOLATION:
+        return f"  {click.style('policy:', fg='red')} {event.text}"
+    return None
+
+
+def _label(urn: str | None) -> str:
+    from fedml_infra.engine.events import label
+
+    return label(urn or "")

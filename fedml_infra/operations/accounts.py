@@ -1,0 +1,81 @@
+"""Which accounts a stack leads to: by its own credentials, its nodes' profiles and roles, and what it was before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedml_infra.aws.parallel import each
+from fedml_infra.aws.protocol import Aws
+from fedml_infra.aws.sessions import Access
+from fedml_infra.errors import AuthenticationError
+from fedml_infra.model.arns import Arn
+from fedml_infra.model.stack import AccountAccess, StackConfig
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The account of the stack's own credentials, and that of each of its nodes by pid."""
+
+    own: str
+    nodes: Mapping[str, str] = field(default_factory=dict)
+
+
+def aws_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The `aws:*` keys of a stack file as arguments of Pulumi's `aws.Provider`, region and version left out."""
+    settings = {}
+    for key, value in values.items():
+        namespace, _, name = key.partition(":")
+        if namespace == "aws" and name not in ("region", "version"):
+            settings[re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()] = value
+    return settings
+
+
+def find_accounts(config: StackConfig, settings: Mapping[str, Any], aws: Aws) -> Accounts:
+    """Ask STS whose all the stack's credentials are, each once and all at the same moment.
+
+    Raises AuthenticationError (none, unknown, expired) or NetworkError, the first in the order of the file.
+    """
+    ways: list[AccountAccess | None] = [None, *(node.account for node in config.nodes)]
+    distinct = tuple(dict.fromkeys(ways))
+
+    def ask(way: AccountAccess | None) -> str:
+        return aws.account_of(Access.of(way, settings), config.region)
+
+    found = {outcome.item: outcome.unwrap() for outcome in each(ask, distinct)}
+    return Accounts(found[None], {node.pid: found[node.account] for node in config.nodes})
+
+
+def check_accounts(
+    config: StackConfig, settings: Mapping[str, Any], accounts: Accounts, outputs: Mapping[str, Any]
+) -> None:
+    """Make sure that the credentials lead where the stack says they do. Pure.
+
+    Three things may say so: `aws:allowedAccountIds`, the ARN of a role to assume, and the outputs of the last run.
+    Raises AuthenticationError that names both accounts; nothing has been changed by then.
+    """
+    allowed = [str(account) for account in settings.get("allowed_account_ids") or ()]
+    if allowed and accounts.own not in allowed:
+        raise _elsewhere("the environment's credentials", accounts.own, " or ".join(allowed), "aws:allowedAccountIds")
+    topic_arn = (outputs.get("federation") or {}).get("topic_arn")
+    if config.is_hub and topic_arn and Arn.parse(topic_arn).account != accounts.own:
+        raise _elsewhere("the environment's credentials", accounts.own, Arn.parse(topic_arn).account, "the topic")
+    before = outputs.get("nodes") or {}
+    for node in config.nodes:
+        found = accounts.nodes[node.pid]
+        access = str(Access.of(node.account, settings))
+        role = node.account.assume_role if node.account else None
+        if role is not None and Arn.parse(role).account != found:
+            raise _elsewhere(access, found, Arn.parse(role).account, f"the role of node {node.pid}")
+        stood = (before.get(node.pid) or {}).get("account")
+        if stood is not None and stood != found:
+            raise _elsewhere(access, found, stood, f"node {node.pid}")
+
+
+def _elsewhere(access: str, found: str, said: str, what: str) -> AuthenticationError:
+    return AuthenticationError(
+        f"The credentials ({access}) belong to account {found}, but {what} says account {said}.",
+        fix=f"Log in to account {said}, or name its profile or role; nothing was changed.",
+    )

@@ -1,0 +1,138 @@
+"""Take a stack down: everything that it made, in an order that leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedml_infra.aws.parallel import each
+from fedml_infra.aws.sessions import Access
+from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
+from fedml_infra.errors import ResourceError, StackNotFoundError
+from fedml_infra.operations.accounts import Accounts, check_accounts, find_accounts
+from fedml_infra.operations.load import Stack
+from fedml_infra.operations.state import Resource, State
+from fedml_infra.operations.tools import Cloud
+from fedml_infra.operations.up import outputs_of
+
+
+@dataclass(frozen=True)
+class Payloads:
+    """A bucket that the stack made and that holds something."""
+
+    bucket: str
+    region: str
+    account: str
+    access: Access
+
+
+@dataclass(frozen=True)
+class DestroyPlan:
+    """What goes."""
+
+    stack: str
+    resources: tuple[Resource, ...]
+    protected: bool
+    payloads: tuple[Payloads, ...]
+    members: int
+    """Other organisations' accounts that lose the topic; 0 for a joiner's stack."""
+    adopted: tuple[str, ...]
+    """Buckets that were adopted, and so stay."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person may not think of."""
+        found = []
+        if self.members:
+            found.append(
+                f"The topic goes, and with it the subscriptions of {self.members} member "
+                f"account{'s' if self.members > 1 else ''}: their nodes get no more messages."
+            )
+        found.extend(f"Bucket {bucket} was adopted: it stays, with all that is in it." for bucket in self.adopted)
+        return tuple(found)
+
+
+def plan_destroy(stack: Stack, engine: Engine, aws: Cloud) -> DestroyPlan:
+    """What `destroy` would delete, and which of its buckets hold payloads; changes nothing.
+
+    Raises StackNotFoundError where the backend has no such stack, AuthenticationError for credentials of another
+    account than the stack's.
+    """
+    if not engine.exists(stack.name):
+        raise StackNotFoundError(
+            f"The state backend has no stack {stack.name!r}, so there is nothing to destroy.",
+            fix=f"Delete {stack.path} by hand if nobody needs it; PULUMI_BACKEND_URL says which backend is used.",
+        )
+    exported = engine.state(stack.name)
+    state, outputs = State.of(exported), outputs_of(exported)
+    found: tuple[Payloads, ...] = ()
+    if state.in_aws:
+        accounts = find_accounts(stack.config, stack.settings, aws)
+        check_accounts(stack.config, stack.settings, accounts, outputs)
+        found = tuple(_places(stack, state, outputs.get("nodes") or {}, accounts))
+
+    def holds(place: Payloads) -> bool:
+        return aws.has_objects(place.access, place.region, place.bucket, account=place.account)
+
+    return DestroyPlan(
+        stack=stack.name,
+        resources=state.in_aws,
+        protected=state.protected,
+        payloads=tuple(outcome.item for outcome in each(holds, found) if outcome.unwrap()),
+        members=len(stack.config.members),
+        adopted=tuple(str(node.s3_bucket) for node in stack.config.nodes if node.adopt_bucket),
+    )
+
+
+def require_no_payloads(plan: DestroyPlan) -> None:
+    """Raise ResourceError where buckets hold payloads and nobody said that they may go."""
+    if plan.payloads:
+        named = ", ".join(place.bucket for place in plan.payloads)
+        raise ResourceError(
+            f"Payloads are in {named}, which this stack made and would delete; nothing was deleted.",
+            fix="Copy what is needed, then give --delete-data to delete them with their buckets.",
+        )
+
+
+def destroy(
+    plan: DestroyPlan,
+    engine: Engine,
+    aws: Cloud,
+    options: RunOptions,
+    *,
+    say: Callable[[str], None],
+) -> RunResult:
+    """Delete the payloads of the plan, then every resource, then the stack in the backend.
+
+    The stack file stays. Cut off, the same goes on: what is gone by then is no error. `options.ignore_protect` says
+    whether protected resources may go.
+    """
+    for place in plan.payloads:
+        count = aws.delete_objects(place.access, place.region, place.bucket, account=place.account)
+        say(f"Deleted {count} object versions in {place.bucket}.")
+    result = engine.destroy(plan.stack, options)
+    engine.remove(plan.stack)
+    return result
+
+
+def remove_file(path: Path) -> None:
+    """Delete the stack file; one that is gone already is no error."""
+    path.unlink(missing_ok=True)
+
+
+def _places(
+    stack: Stack, state: State, nodes: Mapping[str, Mapping[str, str]], accounts: Accounts
+) -> Iterator[Payloads]:
+    """The buckets made for nodes, and how each is reached: as its node is, by the file or by the last outputs."""
+    pids = {node.s3_bucket.bucket: node.pid for node in stack.config.nodes}
+    pids |= {node["bucket"]: pid for pid, node in nodes.items()}
+    ways = {node.pid: node.account for node in stack.config.nodes}
+    for bucket in state.node_buckets():
+        pid = pids.get(bucket.id, "")
+        yield Payloads(
+            bucket=bucket.id,
+            region=str(bucket.outputs.get("region") or stack.config.region),
+            account=nodes.get(pid, {}).get("account") or accounts.nodes.get(pid, accounts.own),
+            access=Access.of(ways.get(pid), stack.settings),
+        )

@@ -1,0 +1,82 @@
+"""Bring a stack up, or show what that would do: preflight, then the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
+from fedml_infra.errors import StackNotFoundError
+from fedml_infra.operations.accounts import Accounts
+from fedml_infra.operations.compare_rights import RightsChange, compare_rights
+from fedml_infra.operations.load import Stack
+from fedml_infra.operations.preflight import preflight
+from fedml_infra.operations.state import State
+from fedml_infra.operations.tools import Cloud
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a stack was before a run: its outputs, its resources; and whose credentials the run has."""
+
+    outputs: Mapping[str, Any]
+    state: State
+    accounts: Accounts
+    rights: tuple[RightsChange, ...]
+    """Who gains and loses what by the stack file as it is now."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the stack has nothing yet."""
+        return not self.state.in_aws
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run was to do, and did or would do."""
+
+    before: Before
+    result: RunResult
+
+
+def look_before(stack: Stack, engine: Engine, aws: Cloud) -> Before:
+    """What the stack is and whether a run can work, without changing anything. Errors as `preflight`."""
+    exported = exported_or_empty(engine, stack.name)
+    state = State.of(exported)
+    outputs = outputs_of(exported)
+    accounts = preflight(stack.config, stack.settings, aws=aws, outputs=outputs, state=state)
+    return Before(outputs, state, accounts, compare_rights(outputs, stack.config))
+
+
+def look_new(stack: Stack, aws: Cloud) -> Before:
+    """The same for a stack of a project that is not written yet, which the engine knows nothing of."""
+    state = State()
+    accounts = preflight(stack.config, stack.settings, aws=aws, outputs={}, state=state)
+    return Before({}, state, accounts, compare_rights({}, stack.config))
+
+
+def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -> Run:
+    """What `up` would do."""
+    return Run(before, engine.preview(stack.name, options))
+
+
+def up(stack: Stack, before: Before, engine: Engine, options: RunOptions) -> Run:
+    """Make AWS as the stack file says. Cut off, the same goes on."""
+    return Run(before, engine.up(stack.name, options))
+
+
+def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:
+    """The stack's exported state; {} where the backend has no such stack."""
+    try:
+        return engine.state(stack)
+    except StackNotFoundError:
+        return {}
+
+
+def outputs_of(exported: Mapping[str, Any]) -> dict[str, Any]:
+    """The stack's outputs in an export of its state: those of its root resource."""
+    for row in (exported.get("deployment") or {}).get("resources") or ():
+        if row.get("type") == "pulumi:pulumi:Stack":
+            return dict(row.get("outputs") or {})
+    return {}

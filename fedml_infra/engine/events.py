@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -191,7 +191,7 @@ class EventReader:
         told = step["urn"] in self._done and step["urn"] not in self._current
         self._current.pop(step["urn"], None)
         self._done.add(step["urn"])
-        self._change(step)
+        self._change(step, done=True)
         if not told:  # a component's outputs come after it, as a second event
             self._emit(EventKind.RESOURCE_DONE, step)
 
@@ -201,14 +201,13 @@ class EventReader:
         said = [found.message for found in self.diagnostics if found.urn == step["urn"]]
         self._emit(EventKind.RESOURCE_FAILED, step, text=said[-1] if said else "")
 
-    def _change(self, step: Mapping[str, Any], *, failed: bool = False) -> ResourceChange:
+    def _change(self, step: Mapping[str, Any], *, done: bool = False, failed: bool = False) -> ResourceChange:
         old, new = step.get("old") or {}, step.get("new") or {}
         urn, op = step["urn"], step["op"]
         known = self.changes.get(urn)
-        properties = tuple(
-            PropertyChange(path, detail["diffKind"], *_values(path, detail, old, new))
-            for path, detail in sorted((step.get("detailedDiff") or {}).items())
-        )
+        properties = _properties(step, old, new)
+        if op == "refresh" and done:
+            op = "delete" if not new else "update" if properties else "refresh"
         if known is not None and known.changes_something and not failed:
             # A replacement comes as three steps, a refresh before another step: the one that says most stays.
             op = "replace" if "replace" in known.op or "replace" in op else known.op if op in SETTLED else op
@@ -265,6 +264,45 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     return value
+
+
+def _properties(step: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
+    """What differs: as the provider told, or compared here where it told nothing."""
+    detailed = step.get("detailedDiff") or {}
+    if step["op"] == "refresh":
+        # Before is what the state said, after is what really is.
+        was, now = _plain(old.get("outputs") or {}), _plain(new.get("outputs") or {})
+        paths = {path: detail["diffKind"] for path, detail in detailed.items()}
+        told = tuple(PropertyChange(path, paths[path], _at(path, was), _at(path, now)) for path in sorted(paths))
+        return told or (tuple(_differences("", was, now)) if new else ())
+    if detailed:
+        return tuple(
+            PropertyChange(path, detail["diffKind"], *_values(path, detail, old, new))
+            for path, detail in sorted(detailed.items())
+        )
+    if not old or not new or step["type"] == STACK_TYPE:
+        return ()
+    return tuple(_differences("", _plain(old.get("inputs") or {}), _plain(new.get("inputs") or {})))
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[PropertyChange]:
+    """The innermost values in which two pieces of JSON differ."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            plain = re.fullmatch(r"[^.\[\]\"]+", key)
+            below = (f"{path}.{key}" if path else key) if plain else f"{path}[{json.dumps(key)}]"
+            if key not in before or key not in after:
+                kind = "add" if key in after else "delete"
+                yield PropertyChange(below, kind, before.get(key), after.get(key))
+            else:
+                yield from _differences(below, before[key], after[key])
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (was, now) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(f"{path}[{index}]", was, now)
+    else:
+        yield PropertyChange(path, "update", before, after)
 
 
 def _values(path: str, detail: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -7,10 +7,14 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
 from fedml_infra.errors import StackLockedError
 
 _HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
+_CLOCKS_DIFFER = 5.0
+"""Seconds between the start of a process as the kernel tells it and the time of the lock that it then wrote."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,32 @@ class LockHolder:
         """Whether that process is gone; None where it ran on another machine, so that nobody here can tell."""
         if self.host != socket.gethostname():
             return None
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
+        linux = Path("/proc/self/stat").exists()
+        return not (_lives_since(self.pid, self.since) if linux else _lives(self.pid))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
         return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _lives_since(pid: int, since: str) -> bool:
+    """Linux: whether the process lives, and is the one that lived then: numbers are given away again."""
+    try:
+        # proc(5): after the name in brackets, the state is field 1, the start in clock ticks after boot field 20.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    if fields[0] in "ZX" or booted is None:
+        return fields[0] not in "ZX"
+    started = int(booted[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return started <= datetime.fromisoformat(since).timestamp() + _CLOCKS_DIFFER
 
 
 class StackLockedByError(StackLockedError):

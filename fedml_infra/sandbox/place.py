@@ -20,7 +20,11 @@ def sandbox_directory() -> Path:
     return Path(platformdirs.user_data_dir("fedml-infra"), "sandbox")
 
 
+def package_root() -> str:
+    """What a child must have on its path to import this very package, wherever this process found it."""
+    return str(Path(fedml_infra.__file__).resolve().parents[1])
+
+
 def package_path() -> str:
-    """What PYTHONPATH of a child names, so that it imports this very package, wherever this process found it."""
-    here = str(Path(fedml_infra.__file__).resolve().parents[1])
-    return os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH")) if part)
+    """PYTHONPATH of a child: this package first, then what this process was given."""
+    return os.pathsep.join(part for part in (package_root(), os.environ.get("PYTHONPATH")) if part)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fedml_infra.engine.version import AWS_PLUGIN_VERSION
 from fedml_infra.sandbox import profiles
-from fedml_infra.sandbox.place import package_path
+from fedml_infra.sandbox.place import package_root
 
 PROVIDER = "fedml_infra.sandbox.provider"
 BINARY = "pulumi-resource-aws"
@@ -26,7 +26,7 @@ def install(home: Path) -> Path:
     binary = folder / BINARY
     text = (
         "#!/bin/sh\n"
-        f"PYTHONPATH={shlex.quote(package_path())} "
+        f'PYTHONPATH={shlex.quote(package_root())}"${{PYTHONPATH:+:$PYTHONPATH}}" '
         f'exec {shlex.quote(sys.executable)} -P -m {__name__} "$@"\n'
     )
     fresh = folder / f".{BINARY}.{os.getpid()}"

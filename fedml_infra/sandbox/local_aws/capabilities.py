@@ -27,6 +27,8 @@ class Capabilities:
 
     policies: bool
     """Topic, queue, bucket and identity policies deny whom they should deny, across accounts and over plain HTTP."""
+    queues_across_accounts: bool
+    """A queue's URL leads to the queue from another account; else that account finds none there."""
     role_trust: bool
     """AssumeRole heeds the role's trust policy, and refuses a role that does not exist."""
     session_policies: bool
@@ -42,6 +44,7 @@ class Capabilities:
 CAPABILITIES: dict[Kind, Capabilities] = {
     Kind.MINISTACK: Capabilities(
         policies=True,
+        queues_across_accounts=True,
         role_trust=True,
         session_policies=True,
         signatures=True,
@@ -50,6 +53,7 @@ CAPABILITIES: dict[Kind, Capabilities] = {
     ),
     Kind.MOTO: Capabilities(
         policies=False,
+        queues_across_accounts=False,
         role_trust=False,
         session_policies=False,
         signatures=False,

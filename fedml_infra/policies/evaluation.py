@@ -8,49 +8,19 @@ never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from fedml_infra.errors import PolicyError
+from fedml_infra.policies.dialect import check_dialect, listed
 from fedml_infra.policies.document import Document
 
 ANONYMOUS = "anonymous"
 """What `aws:PrincipalAccount` says of a request without credentials (IAM, "AWS global condition context keys")."""
 
-KNOWN_KEYS = frozenset(
-    {
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:resourceaccount",
-        "aws:securetransport",
-        "aws:sourcearn",
-        "iam:permissionsboundary",
-        "iam:policyarn",
-        "kms:encryptioncontext:aws:sns:topicarn",
-        "kms:viaservice",
-        "s3:prefix",
-        "sns:endpoint",
-        "sns:protocol",
-    }
-)
-"""Condition keys of the dialect, in lower case, as their names are not case-sensitive."""
-
-_STATEMENT_KEYS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
-_BASE_OPERATORS = {
-    "StringEquals",
-    "StringNotEquals",
-    "StringLike",
-    "StringNotLike",
-    "ArnEquals",
-    "ArnNotEquals",
-    "ArnLike",
-    "ArnNotLike",
-    "Bool",
-    "Null",
-}
 _ROOT = re.compile(r"arn:[^:]+:iam::(\d{12}):root")
 _ACCOUNT = re.compile(r"\d{12}")
 
@@ -170,7 +140,7 @@ def decide(
 
 def _verdict(document: Document, request: Request, keys: Mapping[str, str]) -> Effect:
     found = Effect.SILENT
-    for statement in _list(document["Statement"]):
+    for statement in listed(document["Statement"]):
         if not _concerns(statement, request.action, request.resource):
             continue
         matched = _principal(statement, request)
@@ -181,26 +151,6 @@ def _verdict(document: Document, request: Request, keys: Mapping[str, str]) -> E
         if found is not Effect.ALLOWS:
             found = matched
     return found
-
-
-def check_dialect(document: Document) -> None:
-    """PolicyError where the document has an element, operator, key or variable that is not judged here."""
-    for unknown in set(document) - {"Version", "Id", "Statement"}:
-        raise _outside(f"element {unknown!r}")
-    if document.get("Version") != "2012-10-17":
-        raise _outside(f"version {document.get('Version')!r}")
-    for statement in _list(document["Statement"]):
-        for unknown in set(statement) - _STATEMENT_KEYS:
-            raise _outside(f"element {unknown!r}")
-        if statement.get("Effect") not in {"Allow", "Deny"}:
-            raise _outside(f"effect {statement.get('Effect')!r}")
-        if "Action" not in statement:
-            raise _outside("a statement without Action")
-        _check_principal(statement.get("Principal"))
-        for text in [*_list(statement["Action"]), *_list(statement.get("Resource", []))]:
-            _check_text(text)
-        for operator, entries in statement.get("Condition", {}).items():
-            _check_condition(operator, entries)
 
 
 def glob(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
@@ -224,10 +174,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _concerns(statement: Mapping[str, Any], action: str, resource: str) -> bool:
-    if not any(glob(pattern, action, ignore_case=True) for pattern in _list(statement["Action"])):
+    if not any(glob(pattern, action, ignore_case=True) for pattern in listed(statement["Action"])):
         return False
     # A role's trust has no Resource: it is about the role that carries it.
-    return "Resource" not in statement or any(glob(pattern, resource) for pattern in _list(statement["Resource"]))
+    return "Resource" not in statement or any(glob(pattern, resource) for pattern in listed(statement["Resource"]))
 
 
 def _principal(statement: Mapping[str, Any], request: Request) -> Effect:
@@ -236,10 +186,10 @@ def _principal(statement: Mapping[str, Any], request: Request) -> Effect:
     if principal == "*":
         return Effect.ALLOWS
     best = Effect.SILENT
-    for value in _list(principal.get("Service", [])):
+    for value in listed(principal.get("Service", [])):
         if caller.service == value:
             best = Effect.ALLOWS
-    for value in _list(principal.get("AWS", [])):
+    for value in listed(principal.get("AWS", [])):
         account = _whole_account(value)
         if value == "*" or (caller.arn == value and account is None):
             return Effect.ALLOWS
@@ -251,7 +201,7 @@ def _principal(statement: Mapping[str, Any], request: Request) -> Effect:
 def _conditions(statement: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
     """All operators and all keys must hold; of one key's values one must, or for a negated operator none."""
     return all(
-        _holds(operator, [str(each) for each in _list(values)], keys.get(name.lower()))
+        _holds(operator, [str(each) for each in listed(values)], keys.get(name.lower()))
         for operator, entries in statement.get("Condition", {}).items()
         for name, values in entries.items()
     )
@@ -276,45 +226,6 @@ def _holds(operator: str, wanted: list[str], given: str | None) -> bool:
     return fits != negated
 
 
-def _check_principal(principal: Any) -> None:
-    if principal is None or principal == "*":
-        return
-    if not isinstance(principal, Mapping) or not principal or set(principal) - {"AWS", "Service"}:
-        raise _outside(f"principal {principal!r}")
-    for value in _list(principal.get("AWS", [])):
-        if value != "*" and not value.startswith("arn:") and not _ACCOUNT.fullmatch(value):
-            raise _outside(f"principal {value!r}")
-        if value != "*" and ("*" in value or "?" in value):
-            raise _outside(f"principal {value!r}: AWS takes no pattern there")
-
-
-def _check_condition(operator: str, entries: Any) -> None:
-    base = operator.removesuffix("IfExists")
-    if base not in _BASE_OPERATORS or operator == "NullIfExists":
-        raise _outside(f"condition operator {operator!r}")
-    for name, values in entries.items():
-        if name.lower() not in KNOWN_KEYS:
-            raise _outside(f"condition key {name!r}")
-        for value in _list(values):
-            _check_text(str(value))
-            if base.startswith("Arn") and len(str(value).split(":", 5)) != 6:
-                raise _outside(f"{value!r}, which is no ARN, under {operator}")
-            if base in {"Bool", "Null"} and str(value).lower() not in {"true", "false"}:
-                raise _outside(f"{value!r} under {operator}")
-
-
-def _check_text(text: str) -> None:
-    if "${" in text:
-        raise _outside(f"a policy variable in {text!r}")
-
-
-def _outside(what: str) -> PolicyError:
-    return PolicyError(
-        f"A policy has {what}, which is not judged here",
-        fix="IAM's policy simulator and Access Analyzer can judge it",
-    )
-
-
 def _needs_resource_policy(action: str) -> bool:
     """KMS keys and role trusts decide even within their own account."""
     return action.lower().startswith(("sts:", "kms:"))
@@ -334,14 +245,3 @@ def _arn(caller: Caller, resource: str) -> str:
 
 def _says(allowed: bool) -> str:
     return "the caller's policies allow it" if allowed else "the caller's policies do not allow it"
-
-
-def _list(value: Any) -> list[Any]:
-    return list(_each(value))
-
-
-def _each(value: Any) -> Iterator[Any]:
-    if isinstance(value, str | bool | Mapping):
-        yield value
-    else:
-        yield from value

@@ -133,19 +133,22 @@ def operator_policy(
     *,
     read_only: bool = False,
     permissions_boundary: str | None = None,
+    assumed_roles: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, tuple[Document, ...]]:
     """By account, the managed policies (6,144 bytes each) that whoever runs the stack there needs.
 
     Every resource is named, as its name follows from the federation's; `*` only where an action knows no resource.
     `read_only` is what a preview and a refresh need; the provider's refresh of the secret parameter reads its value.
     Without a `permissions_boundary`, whoever may write the reader role's policy may give that role anything: IAM
-    has no narrower right.
+    has no narrower right. `assumed_roles`: by account, the ARNs of roles that its credentials assume to reach others.
     """
     accounts: dict[str, _Rights] = defaultdict(lambda: _Rights(read_only))
     if hub is not None:
         _hub(accounts[hub.account], hub)
     for node in nodes:
         _node(accounts[node.account], node, permissions_boundary)
+    for account, roles in (assumed_roles or {}).items():
+        accounts[account].on("OtherAccounts", ("sts:AssumeRole",), (), *roles)
     for rights in accounts.values():
         rights.on("Anywhere", ANYWHERE_READ, (), "*")
     return {account: _packed(rights.statements()) for account, rights in accounts.items()}

@@ -35,9 +35,16 @@ def stack_policies(config: StackConfig, *, account: str, node_accounts: Mapping[
 def stack_operator_policies(
     config: StackConfig, *, account: str, node_accounts: Mapping[str, str], read_only: bool = False
 ) -> dict[str, tuple[Document, ...]]:
-    """By account, what whoever runs the stack needs there; as `operator_policy`."""
+    """By account, what whoever runs the stack needs there, to assume the roles of other accounts included."""
     hub, nodes = stack_resources(config, account=account, node_accounts=node_accounts)
-    return operator_policy(hub, nodes, read_only=read_only, permissions_boundary=config.permissions_boundary)
+    roles = [node.account.assume_role for node in config.nodes if node.account and node.account.assume_role]
+    return operator_policy(
+        hub,
+        nodes,
+        read_only=read_only,
+        permissions_boundary=config.permissions_boundary,
+        assumed_roles={account: roles} if roles else None,
+    )
 
 
 def stack_resources(

@@ -8,25 +8,22 @@ Accounts that occur in the same places are told apart by nothing, so one of them
 from __future__ import annotations
 
 import json
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 from typing import Any
 
 from fedml_infra.errors import PolicyError
+from fedml_infra.policies import witnesses
+from fedml_infra.policies.dialect import check_dialect
 from fedml_infra.policies.document import Document, Kind, NamedDocument, allow, document
-from fedml_infra.policies.evaluation import Caller, Request, check_dialect, decide, glob
+from fedml_infra.policies.evaluation import Caller, Request, decide
 
-_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _ADMINISTRATOR = document(allow("All", ["*"], "*"))
 """An account's administrator: what a resource's policy gives an account, the account can give to anyone in it."""
 _CARRIED = {Kind.TOPIC, Kind.QUEUE, Kind.BUCKET, Kind.TRUST}
 _HELD = {Kind.NODE, Kind.ROLE}
-_UNNAMED_SERVICE = "events.amazonaws.com"
-_IMPLIED = {"aws:principalaccount", "aws:principalarn", "aws:resourceaccount", "aws:securetransport"}
 _OF_SERVICES = {"aws:sourcearn"}
 
 
@@ -139,7 +136,7 @@ def who_can(action: str, resource: str, documents: Sequence[NamedDocument]) -> W
     found = [
         *_accounts(attempts, bearing, documents),
         *(attempts.grantee(_kind(each), _caller(each), (each.document,)) for each in held),
-        *(attempts.grantee(Who.SERVICE, Caller(service=name), ()) for name in _services(bearing)),
+        *(attempts.grantee(Who.SERVICE, Caller(service=name), ()) for name in witnesses.services(bearing)),
         attempts.grantee(Who.ANYONE, Caller(), ()),
     ]
     return WhoCan(action, resource, tuple(each for each in found if each.ways), notes)
@@ -154,13 +151,13 @@ class _Attempts:
     owner: str
     policy: Document | None
 
-    def grantee(self, who: Who, caller: Caller, identity: tuple[Document, ...], name: str | None = None) -> Grantee:
+    def grantee(self, who: Who, caller: Caller, identity: tuple[Document, ...]) -> Grantee:
         """The caller with the ways that lead to an Allow; none if none does."""
         ways = []
         bearing = [*identity, *([self.policy] if self.policy is not None else [])]
         wanted = [
             (key, values)
-            for key, values in _values(bearing, self.action).items()
+            for key, values in witnesses.values(bearing, self.action).items()
             if key.lower() not in _OF_SERVICES or caller.service is not None
         ]
         names = [key for key, _ in wanted]
@@ -171,103 +168,24 @@ class _Attempts:
             request = Request(caller, self.action, self.resource, self.owner, context)
             if decide(request, self.policy, identity):
                 ways.append(Way(tls == "true", keys))
-        return Grantee(who, (caller.service or caller.arn or "") if name is None else name, tuple(ways))
+        return Grantee(who, caller.service or caller.arn or "", tuple(ways))
 
 
 def _accounts(attempts: _Attempts, bearing: list[Document], documents: Sequence[NamedDocument]) -> Iterator[Grantee]:
     """Every account named, by groups that nothing tells apart, and one that nothing names."""
-    places: defaultdict[str, set[int]] = defaultdict(set)
-    for place, text in enumerate(_texts(bearing)):
-        for account in _ACCOUNT.findall(text[0]):
-            # An account alone in its text occurs in a list with others: what counts is the list.
-            places[account].add(text[1] if _alone(text[0]) else -1 - place)
-    for account in {attempts.owner, *(each.account for each in documents)}:
-        places[account] |= set()
-    alike: defaultdict[tuple[frozenset[int], bool], list[str]] = defaultdict(list)
-    for account, where in places.items():
-        alike[frozenset(where), account == attempts.owner].append(account)
     partition = attempts.resource.split(":")[1]
+
+    def ways(account: str) -> tuple[Way, ...]:
+        callers = witnesses.callers(partition, account, bearing)
+        found = [attempts.grantee(Who.ACCOUNT, caller, (_ADMINISTRATOR,)).ways for caller in callers]
+        return tuple(dict.fromkeys(way for each in found for way in each))
+
+    others = {attempts.owner, *(each.account for each in documents)}
     answers: dict[str, tuple[Way, ...]] = {}
-    for group in alike.values():
-        ways: dict[Way, None] = {}
-        for caller in _callers(partition, group[0], bearing):
-            ways.update(dict.fromkeys(attempts.grantee(Who.ACCOUNT, caller, (_ADMINISTRATOR,)).ways))
-        answers.update(dict.fromkeys(group, tuple(ways)))
+    for group in witnesses.accounts_alike(bearing, attempts.owner, others):
+        answers.update(dict.fromkeys(group, ways(group[0])))
     yield from (Grantee(Who.ACCOUNT, account, answers[account]) for account in sorted(answers))
-    fresh = next(number for number in (f"{n:012d}" for n in range(999_999_999_999, 0, -1)) if number not in places)
-    yield attempts.grantee(Who.ANY_ACCOUNT, _administrator(partition, fresh), (_ADMINISTRATOR,), name="")
-
-
-def _callers(partition: str, account: str, bearing: Iterable[Document]) -> Iterator[Caller]:
-    """The account's administrator, also in every role that a condition asks for."""
-    administrator = _administrator(partition, account)
-    yield administrator
-    for each in bearing:
-        for statement in _list(each["Statement"]):
-            for entries in statement.get("Condition", {}).values():
-                for key, patterns in entries.items():
-                    for pattern in _list(patterns) if key.lower() == "aws:principalarn" else ():
-                        if glob(pattern.split(":")[4], account):
-                            yield Caller(account, re.sub(r"[*?]+", "x", pattern))
-
-
-def _texts(documents: Iterable[Document]) -> Iterator[tuple[str, int]]:
-    """Every text of the documents with the number of the list that it stands in."""
-    number = 0
-
-    def walk(value: Any, place: int) -> Iterator[tuple[str, int]]:
-        nonlocal number
-        if isinstance(value, str):
-            yield value, place
-            return
-        for each in value.values() if isinstance(value, Mapping) else value:
-            number += not isinstance(value, list)
-            yield from walk(each, place if isinstance(value, list) else number)
-
-    for each in documents:
-        yield from walk(each["Statement"], number)
-
-
-def _alone(text: str) -> bool:
-    """Whether the account is all that tells this text from its neighbours: a bare id or a root ARN."""
-    return re.fullmatch(r"(arn:[^:]+:iam::)?\d{12}(:root)?", text) is not None
-
-
-def _values(documents: Iterable[Document], action: str) -> dict[str, list[str | None]]:
-    """For each condition key that bears on the action: the values to try, None for a key that is not set."""
-    named: dict[str, dict[str | None, None]] = {}
-    for each in documents:
-        for statement in _list(each["Statement"]):
-            if not any(glob(pattern, action, ignore_case=True) for pattern in _list(statement["Action"])):
-                continue
-            for entries in statement.get("Condition", {}).values():
-                for key, patterns in entries.items():
-                    if key.lower() in _IMPLIED:
-                        continue
-                    values = named.setdefault(key, {})
-                    for pattern in _list(patterns):
-                        values.update(dict.fromkeys(_around(str(pattern))))
-    return {key: [*values, None] for key, values in named.items()}
-
-
-def _around(pattern: str) -> Iterator[str]:
-    """A text that fits the pattern, and some that just do not."""
-    chunks = re.split(r"[*?]+", pattern)
-    yield "x".join(chunks)
-    yield "x".join(chunks) + "x"
-    for index, chunk in enumerate(chunks):
-        if chunk:
-            yield "x".join([*chunks[:index], "~", *chunks[index + 1 :]])
-
-
-def _services(bearing: Iterable[Document]) -> list[str]:
-    named = {_UNNAMED_SERVICE, "sns.amazonaws.com"}
-    for each in bearing:
-        for statement in _list(each["Statement"]):
-            principal = statement.get("Principal")
-            if isinstance(principal, Mapping):
-                named.update(_list(principal.get("Service", [])))
-    return sorted(named)
+    yield Grantee(Who.ANY_ACCOUNT, "", ways(witnesses.fresh_account(answers)))
 
 
 def _judged(documents: Sequence[NamedDocument]) -> tuple[list[NamedDocument], list[NamedDocument]]:
@@ -299,17 +217,9 @@ def _owner(resource: str, policy: NamedDocument | None, documents: Sequence[Name
     raise PolicyError(f"{resource} is no resource of this stack", fix="`policies show` lists what this stack has")
 
 
-def _administrator(partition: str, account: str) -> Caller:
-    return Caller(account, f"arn:{partition}:iam::{account}:role/administrator")
-
-
 def _caller(held: NamedDocument) -> Caller:
     return Caller(held.account, held.principal or held.attached_to)
 
 
 def _kind(held: NamedDocument) -> Who:
     return Who.NODE if held.kind is Kind.NODE else Who.READER_ROLE
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fedml_infra.errors import PolicyError
+from fedml_infra.policies.dialect import check_dialect
 from fedml_infra.policies.document import Kind
-from fedml_infra.policies.evaluation import check_dialect
 from fedml_infra.policies.stack_policies import bucket_readers, stack_operator_policies, stack_policies
 from tests.policies.examples import BOTH, HUB, PUBLISHER, RECEIVER, STRANGER, config, documents, joiner
 
@@ -104,3 +104,19 @@ def test_the_operators_boundary_is_the_stacks():
     assert f"arn:aws:iam::{HUB}:policy/b" in str(found[HUB])
     reading = stack_operator_policies(stack, account=HUB, node_accounts={"charite": HUB}, read_only=True)
     assert "CreateRole" not in str(reading)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_the_operator_assumes_the_roles_of_other_accounts(read_only):
+    role = f"arn:aws:iam::{STRANGER}:role/deploy"
+    nodes = [{"pid": "insel", "s3_bucket": "insel-fed", "account": {"assume_role": role}}]
+    found = stack_operator_policies(
+        config(nodes=nodes), account=HUB, node_accounts={"insel": STRANGER}, read_only=read_only
+    )
+    assert [
+        (account, statement["Resource"])
+        for account, documents_there in found.items()
+        for each in documents_there
+        for statement in each["Statement"]
+        if "sts:AssumeRole" in statement["Action"]
+    ] == [(HUB, [role])]

@@ -99,7 +99,7 @@ def test_exactly_the_granted_accounts_can(partition, grants):
     assert violations(where, grants, topic_policy(where, grants)) == set()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"[0-9]{12}", fullmatch=True), st.frozensets(st.sampled_from(list(Right))), max_size=8
@@ -139,6 +139,18 @@ MUTATIONS: dict[str, tuple[Alter, str]] = {
     "accounts by a pattern": (
         condition("Publish", StringLike={"aws:PrincipalAccount": ["*"]}),
         "any account",
+    ),
+    "accounts by the start of a pattern": (
+        condition("Publish", StringLike={"aws:PrincipalAccount": ["333333333333", "77*"]}),
+        "not granted: sns:Publish",
+    ),
+    "a role of any account": (
+        condition("Publish", ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/x*"}),
+        "any account",
+    ),
+    "a role of accounts by a pattern": (
+        condition("Publish", ArnLike={"aws:PrincipalArn": "arn:aws:iam::77*:role/x*"}),
+        "not granted: sns:Publish",
     ),
     "Null in place of the accounts": (condition("Publish", Null={"aws:PrincipalAccount": "false"}), "anonymous"),
     "a member lost": (

@@ -174,14 +174,9 @@ def _queue_tags(place: Place, url: str) -> Mapping[str, str]:
 
 
 def _parameters(place: Place, federation: str) -> Iterable[Found]:
-    pages = (
-        client("ssm", place.access, place.region)
-        .get_paginator("describe_parameters")
-        .paginate(
-            ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [parameter_name(federation, "")]}]
-        )
-    )
-    for page in pages:
+    start = parameter_name(federation, "")
+    pages = client("ssm", place.access, place.region).get_paginator("describe_parameters")
+    for page in pages.paginate(ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]):
         for row in page["Parameters"]:
             name = row["Name"]
             arn = parameter_arn(place.region, place.account, name)

@@ -316,7 +316,9 @@ def test_loopback(url: str) -> None:
     assert is_loopback(url)
 
 
-@pytest.mark.parametrize("url", [None, "", "https://sns.eu-west-1.amazonaws.com", "http://127.0.0.1.example.com"])
+@pytest.mark.parametrize(
+    "url", [None, "", "https://sns.eu-west-1.amazonaws.com", "http://127.0.0.1.example.com", "http://10.0.0.1"]
+)
 def test_not_loopback(url: str | None) -> None:
     assert is_loopback(url) is False
 

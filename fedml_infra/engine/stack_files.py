@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,22 +19,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from fedml_infra.engine.yaml_text import (
-    content_end,
-    drop_tail,
-    dump,
-    equal,
-    merged,
-    new_value,
-    plain,
-    render_entry,
-    render_item,
-    same_item,
-)
+from fedml_infra.engine.splice import Layout
+from fedml_infra.engine.yaml_text import dump, equal, merged, new_value, plain
 from fedml_infra.errors import ConfigurationError, Problem, StackNotFoundError
 from fedml_infra.model.ciphertext import Ciphertext
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.model.validation import validate
+from fedml_infra.model.validation import NAMESPACE, SECRETS, validate
 
 __all__ = ["Ciphertext", "StackFile", "load", "stack_files"]
 
@@ -101,12 +90,15 @@ class StackFile:
         """Give `key` (full) a plain value: text, number, bool, list, mapping or Ciphertext.
 
         Entries of a list that are as they were keep their lines and comments; they are told by `pid` or `aws_id`.
+        ValueError for a secret in the clear.
         """
+        if key.removeprefix(NAMESPACE) in SECRETS and not isinstance(value, Ciphertext):
+            raise ValueError(f"{key} is a secret: only its ciphertext may be written")
         if key in self._config and equal(self._config[key], value):
             return
         self._edit(
             {**self.config, key: value},
-            lambda: self._with(key, value),
+            lambda: Layout(self._text, self._document).with_key(key, value),
             lambda config: config.update({key: merged(config.get(key), value)}),
             # A node that an alias points to cannot be changed in place.
             lambda config: config.update({key: new_value(value)}),
@@ -117,7 +109,9 @@ class StackFile:
         if key not in self._config:
             return
         expected = {name: value for name, value in self.config.items() if name != key}
-        self._edit(expected, lambda: self._without(key), lambda config: config.pop(key))
+        self._edit(
+            expected, lambda: Layout(self._text, self._document).without_key(key), lambda config: config.pop(key)
+        )
 
     def write(self) -> None:
         """Replace the file in one step, keeping its mode; a symbolic link stays one.
@@ -166,128 +160,31 @@ class StackFile:
         """Take the spliced text if it says what it should; else let ruamel.yaml write the edited document anew."""
         with contextlib.suppress(KeyError):  # a merged key has no line of its own
             text = splice()
-            if text is not None and self._says(text, expected):
-                return self._take(text)
+            if text is not None and self._took(text, expected):
+                return
         for change in otherwise:
             document = _parse(self._text, self.path) or CommentedMap()
             if document.get("config") is None:
                 document["config"] = CommentedMap()
             change(document["config"])
-            text = dump(document)
-            if self._says(text, expected):
-                return self._take(text)
+            if self._took(dump(document), expected):
+                return
+        self._take(self._text)
         raise ConfigurationError(f"{self.path} is written in a way that cannot be edited here", fix="edit it by hand")
 
-    def _says(self, text: str, expected: dict[str, Any]) -> bool:
+    def _took(self, text: str, expected: dict[str, Any]) -> bool:
+        """Take the edited text if, read again, it says what it should and no more."""
         try:
             edited = StackFile(self.path, text, on_disk=None)
         except ConfigurationError:
             return False
-        return equal(edited.config, expected) and edited._rest() == self._rest()
+        if not equal(edited.config, expected) or edited._rest() != self._rest():
+            return False
+        self._text, self._document, self._config = edited._text, edited._document, edited._config
+        return True
 
     def _rest(self) -> dict[str, Any]:
         return {str(key): plain(value) for key, value in (self._document or {}).items() if key != "config"}
-
-    def _with(self, key: str, value: Any) -> str | None:
-        lines = _split(self._text)
-        if not isinstance(self._config, CommentedMap) or not self._config:
-            if self._document is not None and "config" in self._document:
-                return None
-            return _ended("".join(lines)) + "config:\n" + render_entry(CommentedMap({key: new_value(value)}), 2)
-        if self._config.fa.flow_style():
-            return None
-        spans = self._spans()
-        if key not in spans:
-            after = max(end for _, end in spans.values())
-            column = self._config.lc.key(next(iter(self._config)))[1]
-            block = render_entry(CommentedMap({key: new_value(value)}), column)
-            return _ended("".join(lines[:after])) + block + "".join(lines[after:])
-        start, end = spans[key]
-        block_text = (
-            self._scalar_with(key, value, lines[start:end])
-            or self._list_with(key, value, lines, end)
-            or self._entry_with(key, value)
-        )
-        return "".join(lines[:start]) + block_text + "".join(lines[end:])
-
-    def _scalar_with(self, key: str, value: Any, lines: list[str]) -> str | None:
-        """The line of a short value with another one; what follows it stays."""
-        line, column = self._config.lc.value(key)
-        short = str | int | bool
-        if not isinstance(self._config[key], short) or not isinstance(value, short) or len(lines) != 1:
-            return None
-        if line != self._config.lc.key(key)[0]:
-            return None
-        comments = self._config.ca.items.get(key)
-        rest = lines[0][column:].rstrip("\n")
-        if comments and comments[2] and comments[2].start_mark.line == line:
-            rest = rest[: comments[2].start_mark.column - column]
-        after = lines[0][column + len(rest.rstrip()) :]
-        written = render_entry(CommentedMap({"x": new_value(value)}), 0).removeprefix("x: ").rstrip("\n")
-        return lines[0][:column] + written + after
-
-    def _entry_with(self, key: str, value: Any) -> str:
-        drop_tail(self._config[key])
-        entry = CommentedMap({key: merged(self._config[key], value)})
-        if key in self._config.ca.items:
-            entry.ca.items[key] = self._config.ca.items[key]
-        return render_entry(entry, self._config.lc.key(key)[1])
-
-    def _list_with(self, key: str, value: Any, lines: list[str], end: int) -> str | None:
-        """The lines of a block list in which entries come, go or change and the others keep their lines."""
-        old = self._config[key]
-        if not isinstance(old, CommentedSeq) or not isinstance(value, list) or not value or not old:
-            return None
-        if old.fa.flow_style():
-            return None
-        starts = [old.lc.item(i)[0] for i in range(len(old))]
-        key_line, _ = self._config.lc.key(key)
-        if len({key_line, *starts}) != len(old) + 1:
-            return None
-        ends = [content_end(lines, start, stop) for start, stop in zip(starts, [*starts[1:], end], strict=True)]
-        column = len(lines[starts[0]]) - len(lines[starts[0]].lstrip())
-        places = [next((i for i, was in enumerate(old) if same_item(plain(was), item)), None) for item in value]
-        kept = [place for place in places if place is not None]
-        if kept != sorted(set(kept)):
-            return None
-        text, at = "".join(lines[key_line : starts[0]]), starts[0]
-        for place, item in zip(places, value, strict=True):
-            if place is None:
-                text = _ended(text) + render_item(new_value(item), column)
-                continue
-            # What stands before the entry: comments, and those of entries that went.
-            for gone in range(len(old)):
-                if at <= starts[gone] < starts[place]:
-                    text += "".join(lines[at : starts[gone]])
-                    at = ends[gone]
-            text += "".join(lines[at : starts[place]])
-            if equal(old[place], item):
-                text = _ended(text) + "".join(lines[starts[place] : ends[place]])
-            else:
-                drop_tail(old[place])
-                text = _ended(text) + render_item(merged(old[place], item), column, old.ca.items.get(place))
-            at = ends[place]
-        for gone in range(len(old)):
-            if at <= starts[gone]:
-                text += "".join(lines[at : starts[gone]])
-                at = ends[gone]
-        return text + "".join(lines[at:end])
-
-    def _without(self, key: str) -> str | None:
-        if self._config.fa.flow_style() or len(self._config) == 1:
-            return None
-        lines = _split(self._text)
-        start, end = self._spans()[key]
-        return "".join(lines[:start] + lines[end:])
-
-    def _spans(self) -> dict[str, tuple[int, int]]:
-        """For each key its first line and the line after its last, comments that follow it left out (0-based)."""
-        lines = _split(self._text)
-        starts = [(str(key), self._config.lc.key(key)[0]) for key in self._config]
-        after = [self._document.lc.key(key)[0] for key in self._document or {}]
-        last = starts[-1][1]
-        stops = [start for _, start in starts[1:]] + [min((line for line in after if line > last), default=len(lines))]
-        return {key: (start, content_end(lines, start, stop)) for (key, start), stop in zip(starts, stops, strict=True)}
 
 
 def stack_files(project_dir: Path) -> dict[str, Path]:
@@ -333,11 +230,3 @@ def _lines(prefix: str, value: Any, found: dict[str, int]) -> None:
             with contextlib.suppress(KeyError, TypeError):
                 found[f"{prefix}[{i}]"] = value.lc.item(i)[0] + 1
             _lines(f"{prefix}[{i}]", inner, found)
-
-
-def _split(text: str) -> list[str]:
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else text + "\n"

@@ -196,6 +196,14 @@ def test_text_that_yaml_could_take_for_something_else_is_quoted(text: str) -> No
     assert came[-1].startswith('    x: "')
 
 
+@pytest.mark.parametrize("key", ["fed_secret_key", "fed_old_keys", "hub_key", "member_key"])
+def test_a_secret_in_the_clear_is_never_written(key: str) -> None:
+    file = stack_file()
+    with pytest.raises(ValueError, match="only its ciphertext") as caught:
+        file.set(f"fedml-infra:{key}", "AAECAwQFBgcICQoLDA0ODw==")
+    assert "AAEC" not in str(caught.value) + file.text
+
+
 # What is removed
 
 

@@ -1,4 +1,4 @@
-"""MiniStack as an ASGI app, with the three things mended in which it differs from AWS for a federation.
+"""MiniStack as an ASGI app, with the six things mended in which it differs from AWS for a federation.
 
 Imported only in the process that serves it, after `environment()` is in place, as MiniStack reads it at import.
 Its own command is not used: it also binds 443 and 8883, on all addresses.
@@ -36,12 +36,14 @@ def environment(port: int) -> dict[str, str]:
 def application() -> Any:
     """The ASGI app, mended."""
     from ministack.app import app
-    from ministack.core import iam_evaluator
-    from ministack.services import sns
+    from ministack.core import iam_actions, iam_evaluator
+    from ministack.services import s3, sns
 
     mend_subscribe(sns, iam_evaluator)
     mend_unsubscribe(sns)
     mend_list_subscriptions(sns)
+    mend_condition_keys(iam_evaluator, s3)
+    mend_batch_actions(iam_actions)
     return app
 
 
@@ -122,3 +124,57 @@ def mend_list_subscriptions(sns: Any) -> None:
         return sns._xml(200, "ListSubscriptionsResponse", result)
 
     sns._list_subscriptions = list_subscriptions
+
+
+def mend_condition_keys(evaluator: Any, s3: Any) -> None:
+    """`aws:PrincipalArn` of a session is its role's ARN, and `aws:ResourceAccount` of a bucket its owner's account.
+
+    MiniStack gives the session's own ARN, so a trust that is narrowed to a node's role would keep that role out, and
+    the caller's account, so a bucket shared across accounts could not be read
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html: "for IAM roles, the
+    request context returns the ARN of the role", "the ID of the AWS account of the resource").
+    """
+    original = evaluator._resolve_condition_key
+
+    def resolve(key: str, context: Any) -> Any:
+        name = key.lower()
+        if name == "aws:principalarn":
+            return _role_of(context.principal_arn)
+        if name in ("aws:resourceaccount", "s3:resourceaccount") and context.resource_arn.startswith("arn:aws:s3:::"):
+            bucket = context.resource_arn.removeprefix("arn:aws:s3:::").partition("/")[0]
+            return s3._bucket_owner_account(bucket) or original(key, context)
+        return original(key, context)
+
+    evaluator._resolve_condition_key = resolve
+
+
+BATCH_ACTIONS = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sns:PublishBatch": "sns:Publish",
+}
+"""Calls that IAM has no action of their own for, and the action that each needs."""
+
+
+def mend_batch_actions(actions: Any) -> None:
+    """A batch call needs the right of the single one.
+
+    MiniStack asks for an action named as the call, which a policy for real AWS cannot grant, as it does not exist
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html).
+    """
+    original = actions.extract_iam_action
+
+    def extract(*args: Any, **values: Any) -> Any:
+        found = original(*args, **values)
+        return BATCH_ACTIONS.get(found, found)
+
+    actions.extract_iam_action = extract
+
+
+def _role_of(principal: str) -> str:
+    """arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION -> arn:aws:iam::ACCOUNT:role/ROLE; any other as it is."""
+    if ":assumed-role/" not in principal:
+        return principal
+    _, partition, _, _, account, resource = principal.split(":", 5)
+    return f"arn:{partition}:iam::{account}:role/{resource.split('/')[1]}"

@@ -52,7 +52,11 @@ class Schedule:
 
 def schedule(value: object) -> Schedule:
     """A Schedule of a value in a stack file. MistakeError where it is none."""
-    return value if isinstance(value, Schedule) else Schedule.parse(text(value))
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise MistakeError(f"{value} lacks its unit", f"write m{value}, h{value} or d{value}: minutes, hours, days")
+    return Schedule.parse(text(value))
 
 
 def retention(value: object) -> Schedule:

@@ -86,7 +86,10 @@ def validate(
         fix = f"set fed_name: {stack}, or rename the stack and its file"
         found.append(Finding(("fed_name",), f"is {good['fed_name']!r}, and the stack is called {stack!r}", fix))
     if found:
-        raise ConfigurationError(_headline(len(found), source, stack), [_problem(f, lines) for f in _sorted(found)])
+        told = [_problem(finding, lines) for finding in _sorted(found)]
+        if lines is not None:
+            told.sort(key=lambda problem: (problem.line is None, problem.line))
+        raise ConfigurationError(_headline(len(found), source, stack), told)
     chosen = {name: value for name, value in good.items() if name in given or name == "region"}
     return StackConfig(**chosen, sealed=frozenset(sealed))
 
@@ -153,7 +156,8 @@ def _encrypted(path: Path, value: Any) -> Iterator[Finding]:
 
 def _read(name: str, value: Any, good: dict[str, Any]) -> Iterator[Finding]:
     if value is None:
-        yield Finding((name,), "has no value", _example(name))
+        optional = name in StackConfig.model_fields and not StackConfig.model_fields[name].is_required()
+        yield Finding((name,), "has no value", "take it out or " * optional + (_example(name) or "give it one"))
         return
     try:
         good[name] = _adapter(name).validate_python(value)
@@ -189,6 +193,8 @@ def _findings_of(path: Path, value: Any, error: ValidationError) -> Iterator[Fin
             )
         elif detail["type"] == "string_pattern_mismatch":
             what, fix = "has a character that AWS refuses, or too few or many", _example_at(where)
+        elif detail["type"] == "invalid_key":
+            what, fix = "is a key that is no text", "put it in quotes"
         elif detail["type"] == "string_too_short":
             what, fix = "is empty", _example_at(where)
         yield Finding(where, what, fix)

@@ -79,6 +79,16 @@ def test_each_problem_has_the_line_of_its_value() -> None:
     assert found == {"aws:region": 2, "nodes[0].pid": 9, "nodes[0].s3_bucket": 8}
 
 
+def test_problems_stand_in_the_order_of_the_file() -> None:
+    lines = {"fedml-infra:protect": 2, "fedml-infra:sync_sched": 9}
+    values = hub(protect=7, sync_sched="x", fed_name=..., fed_secret_key=Ciphertext("v1:x"))
+    assert [problem.line for problem in problems(values, lines=lines)] == [2, 9, None]
+
+
+def test_a_number_for_a_schedule_shows_the_units() -> None:
+    assert "m30, h30 or d30" in (only(hub(sync_sched=30)).fix or "")
+
+
 def test_what_is_not_in_the_file_has_no_line() -> None:
     problem = only(hub(sync_sched=..., fed_secret_key=Ciphertext("v1:x")), lines={"fedml-infra:fed_name": 3})
     assert (problem.key, problem.line) == ("sync_sched", None)

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from fedml_infra.engine.differences import PropertyChange
 from fedml_infra.engine.events import (
     STACK_TYPE,
     Diagnostic,
     EventKind,
     Progress,
-    PropertyChange,
     ResourceChange,
     RunEvent,
     label,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret in the engine's JSON, not one
+from fedml_infra.engine.differences import PropertyChange, plain, property_changes
+
 STACK_TYPE = "pulumi:pulumi:Stack"
 SETTLED = frozenset({"same", "refresh", "read"})
 """Operations that change nothing."""
@@ -70,17 +70,6 @@ class Diagnostic:
     severity: str
     message: str
     urn: str | None = None
-
-
-@dataclass(frozen=True)
-class PropertyChange:
-    """One property that differs: its path (`tags.team`, `rules[0].id`), and its value before and after."""
-
-    path: str
-    kind: str
-    """add, delete, update; with `-replace` where it needs a new resource."""
-    before: Any = None
-    after: Any = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +174,7 @@ class EventReader:
 
     def _after(self, step: Mapping[str, Any]) -> None:
         if step["type"] == STACK_TYPE and step.get("new") and step["op"] != "delete":
-            self.outputs = _plain(step["new"].get("outputs") or {})
+            self.outputs = plain(step["new"].get("outputs") or {})
         if _internal(step):
             return
         told = step["urn"] in self._done and step["urn"] not in self._current
@@ -205,7 +194,7 @@ class EventReader:
         old, new = step.get("old") or {}, step.get("new") or {}
         urn, op = step["urn"], step["op"]
         known = self.changes.get(urn)
-        properties = _properties(step, old, new)
+        properties = property_changes(step)
         if op == "refresh" and done:
             op = "delete" if not new else "update" if properties else "refresh"
         if known is not None and known.changes_something and not failed:
@@ -214,7 +203,7 @@ class EventReader:
             properties = properties or known.properties
         shown = new or old
         change = ResourceChange(
-            urn, op, step["type"], properties, _plain(shown.get("inputs") or {}), _plain(shown.get("outputs") or {}),
+            urn, op, step["type"], properties, plain(shown.get("inputs") or {}), plain(shown.get("outputs") or {}),
             shown.get("parent") or None, bool(shown.get("protect")), failed or (known is not None and known.failed),
         )  # fmt: skip
         self.changes[urn] = change
@@ -253,69 +242,3 @@ def _internal(step: Mapping[str, Any]) -> bool:
     """Default providers are the engine's own bookkeeping: neither its display nor its counts show them."""
     name = str(step["urn"]).rpartition("::")[2]
     return str(step["type"]).startswith("pulumi:providers:") and name.startswith("default")
-
-
-def _plain(value: Any) -> Any:
-    """The engine's JSON without its wrapping of secrets, each of which becomes `[secret]`."""
-    if isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET:
-            return "[secret]"
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value
-
-
-def _properties(step: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
-    """What differs: as the provider told, or compared here where it told nothing."""
-    detailed = step.get("detailedDiff") or {}
-    if step["op"] == "refresh":
-        # Before is what the state said, after is what really is.
-        was, now = _plain(old.get("outputs") or {}), _plain(new.get("outputs") or {})
-        paths = {path: detail["diffKind"] for path, detail in detailed.items()}
-        told = tuple(PropertyChange(path, paths[path], _at(path, was), _at(path, now)) for path in sorted(paths))
-        return told or (tuple(_differences("", was, now)) if new else ())
-    if detailed:
-        return tuple(
-            PropertyChange(path, detail["diffKind"], *_values(path, detail, old, new))
-            for path, detail in sorted(detailed.items())
-        )
-    if not old or not new or step["type"] == STACK_TYPE:
-        return ()
-    return tuple(_differences("", _plain(old.get("inputs") or {}), _plain(new.get("inputs") or {})))
-
-
-def _differences(path: str, before: Any, after: Any) -> Iterator[PropertyChange]:
-    """The innermost values in which two pieces of JSON differ."""
-    if before == after:
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            plain = re.fullmatch(r"[^.\[\]\"]+", key)
-            below = (f"{path}.{key}" if path else key) if plain else f"{path}[{json.dumps(key)}]"
-            if key not in before or key not in after:
-                kind = "add" if key in after else "delete"
-                yield PropertyChange(below, kind, before.get(key), after.get(key))
-            else:
-                yield from _differences(below, before[key], after[key])
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (was, now) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(f"{path}[{index}]", was, now)
-    else:
-        yield PropertyChange(path, "update", before, after)
-
-
-def _values(path: str, detail: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Before and after. Between inputs where the engine compared inputs, otherwise from state to inputs."""
-    before = old.get("inputs" if detail.get("inputDiff") else "outputs") or {}
-    return _at(path, _plain(before)), _at(path, _plain(new.get("inputs") or {}))
-
-
-def _at(path: str, value: Any) -> Any:
-    """The value at a property path: names with dots, `[0]` and `["any text"]`."""
-    for quoted, index, name in re.findall(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)', path):
-        if index:
-            value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
-        else:
-            value = value.get(name or quoted) if isinstance(value, dict) else None
-    return value

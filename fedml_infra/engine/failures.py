@@ -58,12 +58,14 @@ _PROTECTED = re.compile(
     r"resource \"(?P<a>urn:[^\"]+)\" cannot be deleted\s+because it is protected"
     r"|unable to (?:replace|delete) resource \"(?P<b>urn:[^\"]+)\"\s+as [\w ]*is currently marked for protection"
 )
-# "api error Code: message" (SDK v2), "An error occurred (Code) when calling the Operation operation: message" (boto3 in
-# the program), "Code: message" (SDK v1, emulated provider).
-_AWS = re.compile(
-    r"api error (?P<a>[A-Za-z][\w.]*): (?P<am>[^\n]*)"
-    r"|An error occurred \((?P<b>[\w.]+)\) when calling the \w+ operation(?: \([^)]*\))?: (?P<bm>[^\n]*)"
-    r"|(?:^|[\s:])(?P<c>[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)*): (?P<cm>[^\n]*)"
+_AWS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"api error (?P<code>[A-Za-z][\w.]*): (?P<message>[^\n]*)",  # AWS SDK for Go v2, in the official provider
+        r"An error occurred \((?P<code>[\w.]+)\) when calling the \w+ operation(?: \([^)]*\))?: "
+        r"(?P<message>[^\n]*)",  # boto3 in the program
+        r"(?:^|[\s:])(?P<code>[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)*): (?P<message>[^\n]*)",  # the emulated provider
+    )
 )
 
 _WHAT_TO_DO = {
@@ -210,11 +212,10 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
             ),
         ),
         (
-            r"Cannot assume IAM Role|IAM Role \((?P<role>[^)]+)\) cannot be assumed|operation error STS: AssumeRole",
-            _fixed(
-                AuthenticationError,
-                "The role {role} could not be assumed",
-                "Its trust policy must name this account, and the external id must be the agreed one.",
+            r"IAM Role \((?P<role>[^)]+)\) cannot be assumed|operation error STS: AssumeRole\b",
+            lambda match, _: AuthenticationError(
+                f"The role {match['role'] or 'that a node names'} could not be assumed",
+                fix="Its trust policy must name this account, and the external id must be the agreed one.",
             ),
         ),
         (
@@ -285,13 +286,10 @@ def _resource(failure: Failure) -> FedmlError | None:
         return None
     told, codes = [], []
     for one in found:
-        match = _AWS.search(one.message)
-        code = (match["a"] or match["b"] or match["c"]) if match else None
-        if match and code:
-            codes.append(_SAME_AS.get(code, code))
-            told.append(
-                f"{label(one.urn or '')}: {code}: {match['am'] or match['bm'] or match['cm'] or ''}".rstrip(": ")
-            )
+        match = next(filter(None, (pattern.search(one.message) for pattern in _AWS)), None)
+        if match:
+            codes.append(_SAME_AS.get(match["code"], match["code"]))
+            told.append(f"{label(one.urn or '')}: {match['code']}: {match['message']}".rstrip(": "))
         else:
             told.append(f"{label(one.urn or '')}: {_last_lines(one.message, 1)}")
     advice = [_WHAT_TO_DO[code] for code in dict.fromkeys(codes) if code in _WHAT_TO_DO]

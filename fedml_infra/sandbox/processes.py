@@ -62,12 +62,14 @@ def end(process: Identity, *, grace: float = 2.0) -> bool:
 
 def _start_linux(pid: int) -> str | None:
     try:
-        # The name in parentheses may hold anything; the state is the first field after it, the start the 20th.
+        # The name in parentheses may hold anything. After it: state first, threads 18th, start 20th.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    return None if fields[0] in ("Z", "X") else f"{boot} {fields[19]}"
+    # A first thread that has ended leaves the others, and with them the sockets, for a moment.
+    gone = fields[0] in ("Z", "X") and int(fields[17]) <= 1
+    return None if gone else f"{boot} {fields[19]}"
 
 
 def _start_ps(pid: int) -> str | None:

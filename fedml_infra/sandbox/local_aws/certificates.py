@@ -54,7 +54,7 @@ def certificates(directory: Path) -> Certificates:
     try:
         if not usable(made):
             directory.mkdir(parents=True, exist_ok=True)
-            _make(made)
+            make(made)
     except OSError as error:
         raise ConfigurationError(
             f"The local AWS's certificate cannot be written to {directory}: {error.strerror}",
@@ -90,7 +90,8 @@ def system_roots() -> bytes:
     return Path(DEFAULT_CA_BUNDLE).read_bytes()
 
 
-def _make(made: Certificates) -> None:
+def make(made: Certificates, valid_for: datetime.timedelta = VALID_FOR) -> None:
+    """Write a new authority's certificate and a server's, whose key nobody else can read. Raises OSError."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -119,7 +120,7 @@ def _make(made: Certificates) -> None:
             .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(start + VALID_FOR)
+            .not_valid_after(start + valid_for)
         )
 
     # An authority that whoever trusts it trusts for loopback alone, and whose key is forgotten with this call.

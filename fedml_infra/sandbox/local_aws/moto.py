@@ -116,16 +116,12 @@ def mend_subscriptions(sns: Any) -> None:
 
 
 def mend_fan_out(sns: Any) -> None:
-    """A message goes to every subscription of its topic, into the account that the queue's ARN names.
+    """A message goes to every subscription of its topic, whatever becomes of the others.
 
-    moto stops at the first page of 100 subscriptions, takes the subscriber's account for the queue's, and fails the
-    whole publish when one queue is gone, which AWS does not
+    moto stops at the first page of 100 subscriptions, and fails the whole publish when one queue is gone
     (https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html: that delivery alone fails).
     """
     from moto.sqs.exceptions import QueueDoesNotExist
-    from moto.utilities.arns import parse_arn
-
-    original_publish = sns.Subscription.publish
 
     def publish(
         self: Any,
@@ -155,16 +151,7 @@ def mend_fan_out(sns: Any) -> None:
         self.sent_notifications.append((message_id, message, subject, message_attributes, group_id))
         return message_id
 
-    def deliver(self: Any, *args: Any, **values: Any) -> None:
-        if self.protocol != "sqs":
-            original_publish(self, *args, **values)
-            return
-        # A copy, as another thread may deliver by the same subscription at this moment.
-        at_queue = sns.Subscription.__new__(sns.Subscription)
-        at_queue.__dict__.update(self.__dict__, account_id=parse_arn(self.endpoint).account)
-        original_publish(at_queue, *args, **values)
-
-    sns.Topic.publish, sns.Subscription.publish = publish, deliver
+    sns.Topic.publish = publish
 
 
 def mend_bucket_policies(s3: Any) -> None:

@@ -13,13 +13,12 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.subscriptions import receivers
 from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.arns import Arn
-from fedml_infra.model.fields import Sharing
 from fedml_infra.model.names import roster_bucket_name
 from fedml_infra.model.resources import HubResources, NodeResources, grants, hub_resources, node_resources
-from fedml_infra.model.rights import Right
 from fedml_infra.model.stack import Node as NodeConfig
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.tags import ownership_tags
+from fedml_infra.policies.stack_policies import bucket_readers
 from fedml_infra.program.hub import Hub, HubArgs
 from fedml_infra.program.node import Node, NodeArgs, node_secret
 from fedml_infra.program.providers import Providers
@@ -60,6 +59,8 @@ class Federation(pulumi.ComponentResource):
         account = self._access.account(None)
         topic_arn = args.config.aws_topic_arn or hub_resources(args.config, account).topic_arn
         planned = {node.pid: self._plan(node, topic_arn) for node in args.config.nodes}
+        accounts = {pid: node.account for pid, node in planned.items()}
+        self._bucket_readers = bucket_readers(args.config, account=account, node_accounts=accounts)
         hub = self._hub(hub_resources(args.config, account), planned, args.settings) if args.config.is_hub else None
         self.hub = hub
         declared = {node.pid: self._node(node, planned[node.pid], hub, args.settings) for node in args.config.nodes}
@@ -80,7 +81,7 @@ class Federation(pulumi.ComponentResource):
             resources=resources,
             grants=grants(config, node_accounts=accounts),
             readers=tuple(member.aws_id for member in config.members),
-            kms_key_arn=config.kms_key_arn,
+            kms_key_arn=config.kms_key_in(resources.region),
             tags={**config.tags, **ownership_tags(config.fed_name)},
             removal=StrangerRemoval(
                 region=resources.region,
@@ -101,7 +102,7 @@ class Federation(pulumi.ComponentResource):
             secret=self._secret(),
             retention=config.retention,
             message_filter=config.message_filter,
-            readers=self._bucket_readers(resources),
+            readers=self._bucket_readers,
             iam_path=config.iam_path,
             permissions_boundary=config.permissions_boundary,
             tags={**config.tags, **ownership_tags(config.fed_name, node.pid)},
@@ -121,16 +122,6 @@ class Federation(pulumi.ComponentResource):
             )
         old_keys = {old.epoch: old.key.get_secret_value() for old in config.fed_old_keys}
         return node_secret(config.fed_epoch, config.fed_secret_key.get_secret_value(), old_keys)
-
-    def _bucket_readers(self, resources: NodeResources) -> tuple[str, ...]:
-        """Accounts that a node's bucket policy names, where payloads are shared that way: who receives its messages."""
-        config = self._config
-        if config.sharing is not Sharing.BUCKET_POLICY:
-            return ()
-        if config.topic_account is not None:
-            return tuple({config.topic_account} - {resources.account})
-        receiving = (member.aws_id for member in config.members if Right.RECEIVE in config.member_rights(member))
-        return tuple(sorted(set(receiving) - {resources.account}))
 
     def _summary(self, hub: Hub | None, topic_arn: str) -> dict[str, Any]:
         config = self._config

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .progress import DOING
+from .progress import DOING, is_in_aws
 
 if TYPE_CHECKING:
-    from fedml_infra.engine.events import PropertyChange, ResourceChange
+    from fedml_infra.engine.differences import PropertyChange
+    from fedml_infra.engine.events import ResourceChange
     from fedml_infra.operations.compare_rights import RightsChange
 
 LONGEST_VALUE = 400
@@ -34,7 +35,7 @@ def print_changes(changes: Iterable[ResourceChange], *, details: bool) -> None:
     """The resources that change, on standard output; with `details` each property before and after."""
     from fedml_infra.engine.events import label
 
-    changing = [change for change in changes if change.changes_something]
+    changing = in_aws(changes)
     if not changing:
         click.echo("Nothing changes.")
         return
@@ -57,6 +58,11 @@ def print_property(part: PropertyChange, indent: str = "      ") -> None:
     click.echo(f"{indent}{part.path}:" + ("  (needs a new resource)" if "replace" in part.kind else ""))
     click.echo(f"{indent}  {click.style('-', fg='red')} {short(before)}")
     click.echo(f"{indent}  {click.style('+', fg='green')} {short(after)}")
+
+
+def in_aws(changes: Iterable[ResourceChange]) -> list[ResourceChange]:
+    """The changes of what is in AWS: components and providers change with it, and say nothing more to a person."""
+    return [change for change in changes if change.changes_something and is_in_aws(change.urn)]
 
 
 def summary_line(changes: Iterable[ResourceChange]) -> str:

@@ -31,6 +31,7 @@ def policies() -> None:
 
 @policies.command(
     cls=Command,
+    short_help="Every policy document, with its size.",
     exits=[2, 3, 5, 6],
     examples=[
         ("read all documents of a stack", "fedml-infra policies show cardio"),
@@ -94,6 +95,7 @@ def show(
 @policies.command(
     "who-can",
     cls=Command,
+    short_help="Who can do an action on a resource.",
     exits=[2, 3, 5, 6],
     examples=[
         ("who may publish to the federation's topic", "fedml-infra policies who-can cardio sns:Publish cardio"),
@@ -129,6 +131,7 @@ def who_can(ctx: click.Context, stack: str, action: str, resource: str, account:
 
 @policies.command(
     cls=Command,
+    short_help="The least rights of whoever runs the stack.",
     exits=[2, 3, 5, 6],
     examples=[
         ("what the role of a pipeline needs", "fedml-infra policies operator cardio"),

@@ -38,6 +38,11 @@ DOING = {
 SILENT = frozenset({"same", "read", "refresh"})
 
 
+def is_in_aws(urn: str | None) -> bool:
+    """Whether a resource is something in AWS, and not a component or a provider of ours."""
+    return (urn or "").rpartition("::")[0].rpartition("::")[2].rpartition("$")[2].startswith("aws:")
+
+
 class ProgressView:
     """Shows the events of one run. To be called with each; safe from any thread, and never raises into the run."""
 
@@ -90,7 +95,7 @@ class ProgressView:
         current: tuple[str, ...] = ()
         if last is not None and self._counts:
             progress = last.progress
-            current = progress.current
+            current = tuple(urn for urn in progress.current if is_in_aws(urn))
             head.append(f"   {progress.done}" + (f" of {progress.of}" if progress.of else ""), style="not bold cyan")
         head.append(f"   {time.monotonic() - self._began:.0f} s", style="not bold dim")
         if not hasattr(self, "_spinner"):
@@ -108,7 +113,7 @@ def _line(event: RunEvent) -> str | None:
     from fedml_infra.engine.events import EventKind
 
     op = event.op or ""
-    if event.kind is EventKind.RESOURCE_DONE and op not in SILENT:
+    if event.kind is EventKind.RESOURCE_DONE and op not in SILENT and is_in_aws(event.urn):
         sign, _, done, colour = DOING.get(op, ("•", op, op, "white"))
         said = f"{click.style(f'{sign} {done}', fg=colour)} {_label(event.urn)}"
         progress = event.progress

@@ -16,6 +16,7 @@ def stacks() -> None:
 @stacks.command(
     "list",
     cls=Command,
+    short_help="Every stack with a file here or in the backend.",
     exits=[2],
     examples=[
         ("see them", "fedml-infra stacks list"),

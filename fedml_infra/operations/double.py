@@ -13,12 +13,12 @@ class InMemoryCloud(InMemoryAws):
 
     def __init__(self, accounts: Mapping[Access, str], callers: Mapping[Access, str] | None = None) -> None:
         super().__init__(accounts)
-        self._callers = dict(callers or {})
+        self.callers = dict(callers or {})
 
     def caller_arn(self, access: Access, region: str) -> str:
         """The ARN said at the beginning."""
         account = self.account_of(access, region)
-        return self._callers.get(access, f"arn:aws:iam::{account}:user/someone")
+        return self.callers.get(access, f"arn:aws:iam::{account}:user/someone")
 
     def delete_objects(self, access: Access, region: str, bucket: str, prefix: str = "", *, account: str) -> int:
         """Deletes what lies under the prefix; PolicyError where the bucket is another account's."""

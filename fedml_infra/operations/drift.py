@@ -8,13 +8,15 @@ from typing import Any
 
 from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.subscriptions import Subscription, receivers, strangers
-from fedml_infra.engine.events import PropertyChange, ResourceChange
+from fedml_infra.engine.differences import PropertyChange
+from fedml_infra.engine.events import ResourceChange
 from fedml_infra.engine.protocol import Engine, RunOptions
 from fedml_infra.model.resources import hub_resources
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.state import TOPIC, State
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.up import Before
+from fedml_infra.operations.watch import watched
 from fedml_infra.policies.stack_policies import stack_resources
 
 MISSING = "missing"
@@ -78,12 +80,11 @@ def find_drift(stack: Stack, before: Before, engine: Engine, aws: Cloud, options
     A change of the stack file that was not brought up yet is no drift: it is told apart by a second preview that does
     not look at AWS, made only where the first found something.
     """
-    looked = engine.preview(stack.name, replace(options, refresh=True))
-    changed = looked.changed
+    _, changed = watched(engine.preview, stack.name, replace(options, refresh=True))
     unapplied: Mapping[str, ResourceChange] = {}
     if changed:
-        planned = engine.preview(stack.name, replace(options, refresh=False))
-        unapplied = {change.urn: change for change in planned.changed}
+        _, planned = watched(engine.preview, stack.name, replace(options, refresh=False))
+        unapplied = {change.urn: change for change in planned}
     differences = tuple(differences_of(changed, unapplied, before.state))
     gone = any(each.type == TOPIC and each.kind == MISSING for each in differences)
     foreign: tuple[Subscription, ...] = ()

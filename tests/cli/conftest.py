@@ -1,0 +1,53 @@
+"""`run`: the command line as a person calls it, on a project of its own, with the shipped doubles behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+from tests.operations.worlds import World, world
+
+
+@dataclass(frozen=True)
+class Done:
+    """One call."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be one JSON document and nothing else."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A project in the current folder; no region and no endpoint in the environment."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "FEDML_INFRA_TRACEBACK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return world(tmp_path)
+
+
+@pytest.fixture
+def run(here: World, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line."""
+
+    def call(*arguments: str) -> Done:
+        capsys.readouterr()
+        code = cli.main(list(arguments), tools=here.tools)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return call

@@ -26,6 +26,8 @@ PARENT = os.getppid()
 ENGINE = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
 """The address of the engine's own service, which takes the program's messages."""
 HERE = Path(__file__).resolve().parent
+DEBUGGING = any(argument.lstrip("-").startswith(("v=", "logflow")) for argument in sys.argv[1:])
+"""`pulumi --logflow -v=9 --debug` asks for all that can be said."""
 CHILDREN: set[subprocess.Popen[bytes]] = set()
 
 
@@ -176,7 +178,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             return language_pb2.RunResponse(error=str(error))
         # Once only: the modules of a second run would still hold the values of the first.
         if is_own(python) and _IN_PROCESS.acquire(blocking=False):
-            status = programs.run(request, ENGINE)
+            status = programs.run(request, ENGINE, debugging=DEBUGGING)
         else:
             status = _run_in_child(python, request.SerializeToString())
         if status in (0, programs.BAILED):
@@ -256,7 +258,7 @@ def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def _run_in_child(python: Path, request: bytes) -> int:
-    command = [str(python), "-u", str(HERE / "pulumi_python_program.py"), ENGINE]
+    command = [str(python), "-u", str(HERE / "pulumi_python_program.py"), ENGINE, *(["debug"] if DEBUGGING else [])]
     child = _start(command, stdin=subprocess.PIPE)
     child.communicate(request)
     CHILDREN.discard(child)

@@ -37,12 +37,12 @@ def application() -> Any:
     """The ASGI app, mended."""
     from ministack.app import app
     from ministack.core import iam_actions, iam_evaluator
-    from ministack.services import s3, sns
+    from ministack.services import iam, s3, sns
 
     mend_subscribe(sns, iam_evaluator)
     mend_unsubscribe(sns)
     mend_list_subscriptions(sns)
-    mend_condition_keys(iam_evaluator, s3)
+    mend_condition_keys(iam_evaluator, iam, s3)
     mend_batch_actions(iam_actions)
     return app
 
@@ -126,7 +126,7 @@ def mend_list_subscriptions(sns: Any) -> None:
     sns._list_subscriptions = list_subscriptions
 
 
-def mend_condition_keys(evaluator: Any, s3: Any) -> None:
+def mend_condition_keys(evaluator: Any, iam: Any, s3: Any) -> None:
     """`aws:PrincipalArn` of a session is its role's ARN, and `aws:ResourceAccount` of a bucket its owner's account.
 
     MiniStack gives the session's own ARN, so a trust that is narrowed to a node's role would keep that role out, and
@@ -139,7 +139,7 @@ def mend_condition_keys(evaluator: Any, s3: Any) -> None:
     def resolve(key: str, context: Any) -> Any:
         name = key.lower()
         if name == "aws:principalarn":
-            return _role_of(context.principal_arn)
+            return _role_of(context.principal_arn, iam._roles._data)
         if name in ("aws:resourceaccount", "s3:resourceaccount") and context.resource_arn.startswith("arn:aws:s3:::"):
             bucket = context.resource_arn.removeprefix("arn:aws:s3:::").partition("/")[0]
             return s3._bucket_owner_account(bucket) or original(key, context)
@@ -172,9 +172,11 @@ def mend_batch_actions(actions: Any) -> None:
     actions.extract_iam_action = extract
 
 
-def _role_of(principal: str) -> str:
-    """arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION -> arn:aws:iam::ACCOUNT:role/ROLE; any other as it is."""
+def _role_of(principal: str, roles: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
+    """The role's ARN, with its path, for the ARN of a session; any other ARN as it is. `roles` by account and name."""
     if ":assumed-role/" not in principal:
         return principal
     _, partition, _, _, account, resource = principal.split(":", 5)
-    return f"arn:{partition}:iam::{account}:role/{resource.split('/')[1]}"
+    name = resource.split("/")[1]
+    known = roles.get((account, name))
+    return str(known["Arn"]) if known else f"arn:{partition}:iam::{account}:role/{name}"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fedml_infra.sandbox.local_aws import LocalAws, ministack, moto
-from tests.sandbox.world import DENIALS, HUB, MEMBER, OTHER, OUTSIDER, REGION, World, members_may, refusal
+from tests.sandbox.world import DENIALS, HUB, MEMBER, OTHER, OUTSIDER, REGION, World, document, members_may, refusal
 
 pytestmark = pytest.mark.story
 
@@ -154,6 +154,78 @@ def test_what_one_call_asked_does_not_count_for_the_next(ministack: LocalAws) ->
     world.queue(MEMBER)
     world.subscribe(topic, MEMBER)
     assert refusal(lambda: world.publish(topic, MEMBER, "hello")) is None
+
+
+# Condition keys
+
+
+def a_role(world: World, account: str, name: str, trusted: dict[str, Any], path: str = "/") -> str:
+    """The ARN of a role that may assume any other."""
+    iam = world.client("iam", account)
+    made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document(trusted))["Role"]
+    may = {"Effect": "Allow", "Action": ["sts:AssumeRole", "s3:GetObject"], "Resource": "*"}
+    iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=document(may))
+    return str(made["Arn"])
+
+
+def trust(account: str, **condition: Any) -> dict[str, Any]:
+    said = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    return {**said, "Condition": condition} if condition else said
+
+
+def as_role(world: World, role: str, account: str, service: str) -> Any:
+    """A client with the credentials of a role that `account` assumes."""
+    answer = world.client("sts", account).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    session = world.aws.session_with(
+        answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], region=REGION
+    )
+    return session.client(service)
+
+
+@pytest.mark.parametrize("path", ["/", "/federations/cardio/"])
+def test_the_principal_of_a_session_is_its_role(ministack: LocalAws, path: str) -> None:
+    world = World(ministack, f"principal-{len(path)}")
+    node = a_role(world, OTHER, f"{world.name}-node", trust(OTHER), path)
+    stranger = a_role(world, OTHER, f"{world.name}-stranger", trust(OTHER), path)
+    only_node = trust(OTHER, ArnEquals={"aws:PrincipalArn": node})
+    reader = a_role(world, MEMBER, f"{world.name}-reader", only_node)
+    call = {"RoleArn": reader, "RoleSessionName": "read"}
+    assert refusal(lambda: as_role(world, node, OTHER, "sts").assume_role(**call)) is None
+    assert refusal(lambda: as_role(world, stranger, OTHER, "sts").assume_role(**call)) in DENIALS
+    assert refusal(lambda: world.client("sts", OTHER).assume_role(**call)) in DENIALS
+
+
+@pytest.mark.parametrize(("owner", "denied"), [(MEMBER, False), (OTHER, True)])
+def test_the_account_of_a_bucket_is_its_owners(ministack: LocalAws, owner: str, denied: bool) -> None:
+    """The bucket is MEMBER's, whoever asks; a policy that names another owner opens nothing."""
+    world = World(ministack, f"owner-of-bucket-{owner}")
+    arn = f"arn:aws:s3:::{world.name}/*"
+    shared = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"}, "Action": "s3:GetObject"}
+    bucket = world.bucket(MEMBER, {**shared, "Resource": arn})
+    role = world.reader_role(OTHER, OTHER, bucket)
+    narrowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": arn}
+    narrowed["Condition"] = {"StringEquals": {"aws:ResourceAccount": owner}}
+    s3 = world.assumed(OTHER, role, Policy=document(narrowed))
+    code = refusal(lambda: s3.get_object(Bucket=bucket, Key="mine"))
+    assert code in DENIALS if denied else code is None
+
+
+# Batches
+
+
+@pytest.mark.parametrize(("action", "denied"), [("sqs:SendMessage", False), ("sqs:ReceiveMessage", True)])
+def test_a_batch_needs_the_right_of_the_single_call(ministack: LocalAws, action: str, denied: bool) -> None:
+    world = World(ministack, f"batch-{action[4:]}")
+    url = world.queue(MEMBER)
+    iam = world.client("iam", MEMBER)
+    iam.create_user(UserName=world.name)
+    may = {"Effect": "Allow", "Action": action, "Resource": world.queue_arn(MEMBER)}
+    iam.put_user_policy(UserName=world.name, PolicyName="may", PolicyDocument=document(may))
+    key = iam.create_access_key(UserName=world.name)["AccessKey"]
+    sqs = ministack.session_with(key["AccessKeyId"], key["SecretAccessKey"], region=REGION).client("sqs")
+    entries = [{"Id": "1", "MessageBody": "one"}]
+    code = refusal(lambda: sqs.send_message_batch(QueueUrl=url, Entries=entries))
+    assert code in DENIALS if denied else code is None
 
 
 # Fan-out

@@ -187,7 +187,7 @@ class PulumiEngine:
     ) -> RunResult:
         redact = self._redactor(options.secrets)
         listener = _Listener(options)
-        reader = EventReader(listener, redact=redact, expected=options.expected)
+        reader = EventReader(listener, redact=redact, expected=options.expected, only_refresh=operation == "refresh")
         if note:
             reader.message(note)
         began = time.monotonic()

@@ -118,12 +118,16 @@ class EventReader:
         *,
         redact: Callable[[str], str] = lambda text: text,
         expected: int | None = None,
+        only_refresh: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell, self._redact, self._expected, self._clock = tell, redact, expected, clock
         self._began = clock()
+        self._only_refresh = only_refresh
         self._current: dict[str, str] = {}
         self._done: set[str] = set()
+        self._told: set[str] = set()
+        self._only_looked_at: set[str] = set()
         self.diagnostics: list[Diagnostic] = []
         self.violations: list[Diagnostic] = []
         self.changes: dict[str, ResourceChange] = {}
@@ -177,12 +181,15 @@ class EventReader:
             self.outputs = plain(step["new"].get("outputs") or {})
         if _internal(step):
             return
-        told = step["urn"] in self._done and step["urn"] not in self._current
-        self._current.pop(step["urn"], None)
-        self._done.add(step["urn"])
-        self._change(step, done=True)
+        urn = step["urn"]
+        told = urn in self._told and urn not in self._current
+        self._current.pop(urn, None)
+        self._told.add(urn)
+        if self._only_refresh or step["op"] != "refresh":
+            self._done.add(urn)
+        change = self._change(step, done=True)
         if not told:  # a component's outputs come after it, as a second event
-            self._emit(EventKind.RESOURCE_DONE, step)
+            self._emit(EventKind.RESOURCE_DONE, {**step, "op": change.op if step["op"] == "refresh" else step["op"]})
 
     def _failed(self, step: Mapping[str, Any]) -> None:
         self._current.pop(step["urn"], None)
@@ -195,10 +202,16 @@ class EventReader:
         urn, op = step["urn"], step["op"]
         known = self.changes.get(urn)
         properties = property_changes(step)
-        if op == "refresh" and done:
-            op = "delete" if not new else "update" if properties else "refresh"
+        if op == "refresh":
+            self._only_looked_at.add(urn)
+            if done:
+                op = "delete" if not new else "update" if properties else "refresh"
+        elif urn in self._only_looked_at:
+            # The run looked first at what is there; what it then does, or leaves, is what counts.
+            self._only_looked_at.discard(urn)
+            known = None
         if known is not None and known.changes_something and not failed:
-            # A replacement comes as three steps, a refresh before another step: the one that says most stays.
+            # A replacement comes as three steps: the one that says most stays.
             op = "replace" if "replace" in known.op or "replace" in op else known.op if op in SETTLED else op
             properties = properties or known.properties
         shown = new or old

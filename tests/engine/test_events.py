@@ -116,6 +116,18 @@ def test_a_refresh_that_finds_something_else_is_an_update_and_nothing_a_deletion
     assert reader.changes[QUEUE].op == "delete"
 
 
+def test_after_a_look_at_what_is_there_only_what_is_then_done_counts():
+    looked = {"resOutputsEvent": step("refresh", old={"outputs": {"x": 1}}, new={"outputs": {"x": 2}})}
+    left = step("same", old={"inputs": {}}, new={"inputs": {}})
+    reader, told = read(looked, {"resourcePreEvent": left}, {"resOutputsEvent": left})
+    assert not reader.changes[QUEUE].changes_something
+    assert [event.op for event in told if event.kind is EventKind.RESOURCE_DONE] == ["update", "same"]
+    assert [event.progress.done for event in told] == [0, 0, 1]
+    gone = {"resOutputsEvent": step("refresh", old={"outputs": {"x": 1}})}
+    reader, _ = read(gone, {"resourcePreEvent": step("create", new={"inputs": {}})})
+    assert reader.changes[QUEUE].op == "create"
+
+
 def test_a_replacement_is_one_change():
     reader, _ = read(
         {"resourcePreEvent": step("create-replacement", old={}, new={})},

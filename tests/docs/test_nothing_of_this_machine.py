@@ -12,7 +12,11 @@ from urllib.parse import urlsplit
 from tests.docs.pages import ROOT
 
 # In pieces, as this file is tracked too.
-PLACES = re.compile(r"(?<![\w.~}$/-])/(?:" + "|".join(["wo" + "rk", "ro" + "ot", "ho" + "me", "Us" + "ers"]) + r")/\w+")
+PLACES = re.compile(
+    r"(?<![\w.~}$/-])/(?:"
+    + "|".join(["wo" + r"rk/\w+", "ro" + r"ot/\w+", "(?:ho" + "me|Us" + r"ers)/(?!someone\b|you\b)\w+"])
+    + ")"
+)
 INDEXES = ["pypi.org/" + "simple", "files.python" + "hosted.org", "proxy.go" + "lang.org"]
 PUBLIC = {"localhost", "127.0.0.1", "pypi.org", "github.com", "direct", "off", ""}
 

@@ -51,7 +51,8 @@ def _tell(error: Exception) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, FedmlError):
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
+        colour = False if os.environ.get("NO_COLOR") else None
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True, color=colour)
     else:
         # Only the kind and the place: the text of an error nobody expected may quote anything, a secret too.
         click.echo(

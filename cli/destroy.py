@@ -89,7 +89,7 @@ def destroy(
             ignore_protect=plan.protected,
             message=message,
             timeout=timeout,
-            expected=len(plan.resources),
+            expected=plan.total,
             on_event=view,
         )
         result = run_destroy(plan, on.engine, on.tools.aws, wanted, say=say)

@@ -46,13 +46,13 @@ def is_in_aws(urn: str | None) -> bool:
 class ProgressView:
     """Shows the events of one run. To be called with each; safe from any thread, and never raises into the run."""
 
-    def __init__(self, title: str, *, counts: bool = True) -> None:
+    def __init__(self, title: str) -> None:
         self._title = title
-        self._counts = counts
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._last: RunEvent | None = None
         self._live: Any = None
+        self._spinner: Any = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
@@ -81,7 +81,7 @@ class ProgressView:
             if self._live is not None:
                 from rich.text import Text
 
-                self._live.console.print(Text.from_ansi(line))
+                self._live.console.print(Text.from_ansi(line), soft_wrap=True)
             else:
                 click.echo(line, err=True)
 
@@ -93,16 +93,19 @@ class ProgressView:
         last = self._last
         head = Text(self._title, style="bold")
         current: tuple[str, ...] = ()
-        if last is not None and self._counts:
+        if last is not None:
             progress = last.progress
             current = tuple(urn for urn in progress.current if is_in_aws(urn))
             head.append(f"   {progress.done}" + (f" of {progress.of}" if progress.of else ""), style="not bold cyan")
         head.append(f"   {time.monotonic() - self._began:.0f} s", style="not bold dim")
-        if not hasattr(self, "_spinner"):
+        if self._spinner is None:
             self._spinner = Spinner("dots")
         self._spinner.update(text=head)
         lines: list[Any] = [self._spinner]
-        lines += [Text(f"    {_label(urn)}", style="dim") for urn in current[:SHOWN_AT_ONCE]]
+        lines += [
+            Text(f"    {_label(urn)}", style="dim", no_wrap=True, overflow="ellipsis")
+            for urn in current[:SHOWN_AT_ONCE]
+        ]
         if len(current) > SHOWN_AT_ONCE:
             lines.append(Text(f"    and {len(current) - SHOWN_AT_ONCE} more", style="dim"))
         return Group(*lines)

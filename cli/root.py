@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -73,3 +74,5 @@ def fedml_infra(ctx: click.Context, directory: Path | None) -> None:
       fedml-infra create cardio --pid charite --s3-bucket cardio-charite --sync-sched m30
     """
     ctx.ensure_object(dict)["directory"] = directory
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False

@@ -33,6 +33,9 @@ class DestroyPlan:
 
     stack: str
     resources: tuple[Resource, ...]
+    """What is in AWS."""
+    total: int
+    """All that the state has, components and providers too: what a run counts."""
     protected: bool
     payloads: tuple[Payloads, ...]
     members: int
@@ -78,6 +81,7 @@ def plan_destroy(stack: Stack, engine: Engine, aws: Cloud) -> DestroyPlan:
     return DestroyPlan(
         stack=stack.name,
         resources=state.in_aws,
+        total=len(state.resources),
         protected=state.protected,
         payloads=tuple(outcome.item for outcome in each(holds, found) if outcome.unwrap()),
         members=len(stack.config.members),

@@ -64,13 +64,17 @@ _AWS = tuple(
         r"api error (?P<code>[A-Za-z][\w.]*): (?P<message>[^\n]*)",  # AWS SDK for Go v2, in the official provider
         r"An error occurred \((?P<code>[\w.]+)\) when calling the \w+ operation(?: \([^)]*\))?: "
         r"(?P<message>[^\n]*)",  # boto3 in the program
-        r"(?:^|[\s:])(?P<code>[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)*): (?P<message>[^\n]*)",  # the emulated provider
+        # The emulated provider: the operation, the code, the message.
+        r"(?:^|\s)(?:[A-Z][A-Za-z]+: )?(?P<code>[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)*): (?P<message>[^\n]*)",
     )
 )
 
 _WHAT_TO_DO = {
     "AccessDenied": "Whoever runs this lacks a right: `fedml-infra policies operator` prints the least rights needed.",
     "BucketAlreadyExists": "Bucket names are unique in all of AWS: choose another `s3_bucket`.",
+    "BucketAlreadyOwnedByYou": "The bucket is there already, in your account: `adopt_bucket: true` uses it as it is.",
+    "QueueNameExists": "A queue of that name is there that this stack did not make: choose another `pid`, or remove it.",
+    "EntityAlreadyExists": "Something of that name is there that this stack did not make: remove it, or rename yours.",
     "QueueDeletedRecently": "AWS gives the name of a deleted queue away again after 60 seconds: run it again then.",
     "Throttling": "AWS limits how fast calls may come: run it again, it goes on where it stopped.",
     "LimitExceeded": "A quota of the account is used up: raise it in Service Quotas, or remove what is not needed.",
@@ -83,6 +87,9 @@ _SAME_AS = {
     "UnauthorizedOperation": "AccessDenied",
     "Forbidden": "AccessDenied",
     "AWS.SimpleQueueService.QueueDeletedRecently": "QueueDeletedRecently",
+    "AWS.SimpleQueueService.QueueNameExists": "QueueNameExists",
+    "QueueAlreadyExists": "QueueNameExists",
+    "EntityAlreadyExistsException": "EntityAlreadyExists",
     "ThrottlingException": "Throttling",
     "RequestThrottled": "Throttling",
     "RequestLimitExceeded": "Throttling",

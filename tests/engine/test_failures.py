@@ -126,6 +126,12 @@ ON_A_RESOURCE = [
         ResourceError,
         ["ThrottlingException: Rate exceeded", "run it again"],
     ),
+    (
+        "CreateQueue: QueueNameExists: A queue already exists with the same name and a different value for attribute "
+        "VisibilityTimeout",
+        ResourceError,
+        ["cardio_insel: QueueNameExists: A queue already exists", "another `pid`"],
+    ),
     ("BucketAlreadyExists: The requested bucket name is not available.", ResourceError, ["unique in all of AWS"]),
     (
         "operation error SNS: Subscribe, https response error StatusCode: 403, RequestID: 2, api error ExpiredToken: "

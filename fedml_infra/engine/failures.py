@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fedml_infra.engine.aws_refusals import refusal_in
 from fedml_infra.engine.events import Diagnostic, label
 from fedml_infra.engine.locks import locked
 from fedml_infra.errors import (
@@ -58,49 +59,6 @@ _PROTECTED = re.compile(
     r"resource \"(?P<a>urn:[^\"]+)\" cannot be deleted\s+because it is protected"
     r"|unable to (?:replace|delete) resource \"(?P<b>urn:[^\"]+)\"\s+as [\w ]*is currently marked for protection"
 )
-_AWS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"api error (?P<code>[A-Za-z][\w.]*): (?P<message>[^\n]*)",  # AWS SDK for Go v2, in the official provider
-        r"An error occurred \((?P<code>[\w.]+)\) when calling the \w+ operation(?: \([^)]*\))?: "
-        r"(?P<message>[^\n]*)",  # boto3 in the program
-        # The emulated provider: the operation, the code, the message.
-        r"(?:^|\s)(?:[A-Z][A-Za-z]+: )?(?P<code>[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)*): (?P<message>[^\n]*)",
-    )
-)
-
-_WHAT_TO_DO = {
-    "AccessDenied": "Whoever runs this lacks a right: `fedml-infra policies operator` prints the least rights needed.",
-    "BucketAlreadyExists": "Bucket names are unique in all of AWS: choose another `s3_bucket`.",
-    "BucketAlreadyOwnedByYou": "The bucket is there already, in your account: `adopt_bucket: true` uses it as it is.",
-    "QueueNameExists": "A queue of that name is there that this stack did not make: choose another `pid`, or remove it.",
-    "EntityAlreadyExists": "Something of that name is there that this stack did not make: remove it, or rename yours.",
-    "QueueDeletedRecently": "AWS gives the name of a deleted queue away again after 60 seconds: run it again then.",
-    "Throttling": "AWS limits how fast calls may come: run it again, it goes on where it stopped.",
-    "LimitExceeded": "A quota of the account is used up: raise it in Service Quotas, or remove what is not needed.",
-    "NotOptedIn": "The region is not enabled in this account: AWS console, Account, AWS Regions.",
-}
-_SAME_AS = {
-    "AccessDeniedException": "AccessDenied",
-    "AuthorizationError": "AccessDenied",
-    "AuthorizationErrorException": "AccessDenied",
-    "UnauthorizedOperation": "AccessDenied",
-    "Forbidden": "AccessDenied",
-    "AWS.SimpleQueueService.QueueDeletedRecently": "QueueDeletedRecently",
-    "AWS.SimpleQueueService.QueueNameExists": "QueueNameExists",
-    "QueueAlreadyExists": "QueueNameExists",
-    "EntityAlreadyExistsException": "EntityAlreadyExists",
-    "ThrottlingException": "Throttling",
-    "RequestThrottled": "Throttling",
-    "RequestLimitExceeded": "Throttling",
-    "SlowDown": "Throttling",
-    "TooManyRequestsException": "Throttling",
-    "LimitExceededException": "LimitExceeded",
-    "ServiceQuotaExceededException": "LimitExceeded",
-    "TopicLimitExceeded": "LimitExceeded",
-    "FilterPolicyLimitExceeded": "LimitExceeded",
-    "OptInRequired": "NotOptedIn",
-}
 
 
 def _of_stack(failure: Failure) -> str:
@@ -291,18 +249,17 @@ def _resource(failure: Failure) -> FedmlError | None:
     found = [one for one in failure.errors if one.urn and "pulumi:pulumi:Stack" not in one.urn]
     if not found:
         return None
-    told, codes = [], []
+    told, refusals = [], []
     for one in found:
-        match = next(filter(None, (pattern.search(one.message) for pattern in _AWS)), None)
-        if match:
-            codes.append(_SAME_AS.get(match["code"], match["code"]))
-            told.append(f"{label(one.urn or '')}: {match['code']}: {match['message']}".rstrip(": "))
-        else:
-            told.append(f"{label(one.urn or '')}: {_last_lines(one.message, 1)}")
-    advice = [_WHAT_TO_DO[code] for code in dict.fromkeys(codes) if code in _WHAT_TO_DO]
-    head = f"AWS refused part of the {failure.operation} of {_of_stack(failure)}" if codes else (
-        f"The {failure.operation} of {_of_stack(failure)} failed"
-    )  # fmt: skip
+        refusal = refusal_in(one.message)
+        if refusal:
+            refusals.append(refusal)
+        words = f"{refusal.code}: {refusal.message}".rstrip(": ") if refusal else _last_lines(one.message, 1)
+        told.append(f"{label(one.urn or '')}: {words}")
+    advice = dict.fromkeys(refusal.advice for refusal in refusals if refusal.advice)
+    head = f"The {failure.operation} of {_of_stack(failure)} failed"
+    if refusals:
+        head = f"AWS refused part of the {failure.operation} of {_of_stack(failure)}"
     what = f"{head}: {told[0]}" if len(told) == 1 else head + ":\n" + "\n".join(f"  {line}" for line in told)
     return ResourceError(
         what, fix=" ".join(advice) or "What was done before stays; run the same command again when mended."

@@ -24,6 +24,7 @@ from fedml_infra.errors import (
     CancelledError,
     ConfigurationError,
     EngineError,
+    PolicyError,
     StackNotFoundError,
     TimedOutError,
 )
@@ -49,6 +50,13 @@ def world(tmp_path) -> RealWorld:
 def with_environment(world: RealWorld, **changes: str | None) -> PulumiEngine:
     environment = {**world.environment, **changes}
     return PulumiEngine(world.project, environment={k: v for k, v in environment.items() if v is not None})
+
+
+def borrow_environment(folder: Path) -> None:
+    """A virtual environment of its own that sees this one's packages."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    [packages] = folder.glob("lib/python3*/site-packages")
+    (packages / "borrowed.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -166,9 +174,7 @@ def test_the_program_runs_under_the_interpreter_of_its_virtualenv(tmp_path):
         "name: fedml-infra\nruntime: {name: python, options: {virtualenv: env}}\nstackConfigDir: stacks\n"
     )
     environment = world.project / "env"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    [packages] = environment.glob("lib/python3*/site-packages")
-    (packages / "borrowed.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    borrow_environment(environment)
     assert world.engine.preview("cardio").outputs == {"prefix": str(environment)}
 
 
@@ -326,3 +332,60 @@ def test_events_come_while_the_run_lasts(tmp_path):
             (world.project / "go").touch()
 
     assert world.engine.up("cardio", RunOptions(on_event=go, timeout=20)).summary == {"create": 1}
+
+
+ANALYZER = """\
+#!{python}
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import analyzer_pb2 as pb, analyzer_pb2_grpc as services, plugin_pb2
+
+class Analyzer(services.AnalyzerServicer):
+    def Handshake(self, request, context): return pb.AnalyzerHandshakeResponse()
+    def GetPluginInfo(self, request, context): return plugin_pb2.PluginInfo(version="1.0.0")
+    def GetAnalyzerInfo(self, request, context):
+        return pb.AnalyzerInfo(name="rules", version="1.0.0", policies=[pb.PolicyInfo(name="no-b", enforcementLevel=1)])
+    def Configure(self, request, context): return empty_pb2.Empty()
+    def ConfigureStack(self, request, context): return pb.AnalyzerStackConfigureResponse()
+    def Cancel(self, request, context): return empty_pb2.Empty()
+    def Remediate(self, request, context): return pb.RemediateResponse()
+    def AnalyzeStack(self, request, context): return pb.AnalyzeResponse()
+    def Analyze(self, request, context):
+        wrong = [pb.AnalyzeDiagnostic(policyName="no-b", policyPackName="rules", policyPackVersion="1.0.0",
+                 message="b is not allowed", enforcementLevel=1, urn=request.urn)] if request.name == "b" else []
+        return pb.AnalyzeResponse(diagnostics=wrong)
+
+server = grpc.server(ThreadPoolExecutor(4))
+services.add_AnalyzerServicer_to_server(Analyzer(), server)
+print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+server.wait_for_termination()
+"""
+
+
+def test_what_a_policy_pack_forbids_is_a_policy_error_and_nothing_is_made(world, tmp_path):
+    pack = tmp_path / "rules"
+    pack.write_text(ANALYZER.format(python=sys.executable))
+    pack.chmod(0o755)
+    world.declare({"a": 1, "b": 2})
+    with pytest.raises(PolicyError, match="pulumi:index:Stash b: rules/no-b: b is not allowed"):
+        world.engine.preview("cardio", RunOptions(policy_packs=(pack,)))
+    world.declare({"a": 1})
+    assert world.engine.preview("cardio", RunOptions(policy_packs=(pack,))).summary == {"create": 2}
+
+
+def test_a_killed_command_leaves_no_program_in_a_child_either(tmp_path):
+    world = RealWorld(tmp_path, WAITING)
+    world.stack_file("cardio")
+    (world.project / "Pulumi.yaml").write_text(
+        "name: fedml-infra\nruntime: {name: python, options: {virtualenv: env}}\nstackConfigDir: stacks\n"
+    )
+    borrow_environment(world.project / "env")
+    world.engine.init("cardio")
+    process = holder(world)
+    with process:
+        assert any("pulumi_python_program" in line for line in processes_of(tmp_path))
+        process.send_signal(signal.SIGKILL)
+    assert until(lambda: not processes_of(tmp_path)), processes_of(tmp_path)

@@ -30,11 +30,14 @@ RENEW_BEFORE = timedelta(minutes=5)
 class Connection:
     """One provider: its settings, its keys, and how many of its calls are under way."""
 
-    def __init__(self, clients: Clients, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, clients: Clients, environment: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.environment = environment
+        self._clock = clock
         self.engine: EngineLog | None = None
         self.cancelled = threading.Event()
-        self.last_call = time.monotonic()
+        self.last_call = self._clock()
         self._clients = clients
         self._settings: Settings | None = None
         self._keys: tuple[Keys, datetime | None] | None = None
@@ -127,7 +130,7 @@ class Connection:
         try:
             yield
         finally:
-            self.last_call = time.monotonic()
+            self.last_call = self._clock()
             with self._idle:
                 self._calls -= 1
                 self._idle.notify_all()
@@ -158,7 +161,13 @@ class Connections:
     `environment` is where they look for AWS_* variables.
     """
 
-    def __init__(self, environment: Mapping[str, str], engine_address: str | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        engine_address: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self.clients = Clients()
         self._environment = environment
         self._engine_address = engine_address
@@ -173,7 +182,7 @@ class Connections:
         with self._lock:
             if (connection := self._by_peer.get(peer)) is None:
                 self._forget_idle()
-                connection = self._by_peer[peer] = Connection(self.clients, self._environment)
+                connection = self._by_peer[peer] = Connection(self.clients, self._environment, self._clock)
             address = engine_address or self._engine_address
             if connection.engine is None and address:
                 connection.engine = EngineLog(address)
@@ -202,8 +211,9 @@ class Connections:
         with self._lock:
             return list(self._by_peer.values())
 
-    def _forget_idle(self, clock: Callable[[], float] = time.monotonic) -> None:
-        now = clock()
+    def _forget_idle(self) -> None:
+        now = self._clock()
         for peer, connection in list(self._by_peer.items()):
             if not connection.busy and now - connection.last_call > IDLE_SECONDS:
                 del self._by_peer[peer]
+                connection.cancel(timeout=0)

@@ -78,6 +78,8 @@ class Kind:
     """The property that is named automatically."""
     prefix: str | None = None
     name_limit: int = 64
+    untold: frozenset[str] = frozenset()
+    """Outputs of the official provider that a local AWS cannot know."""
     volatile: frozenset[str] = frozenset()
     """Outputs that any update may change: unknown in its preview."""
     secret: frozenset[str] = frozenset()

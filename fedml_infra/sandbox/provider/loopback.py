@@ -46,6 +46,6 @@ def guard_request(request: Any, **_: Any) -> None:
 
     `request.url` is the prepared request's, with path and query.
     """
-    origin = re.match(r"https?://[^/?#\\]*", str(request.url))
+    origin = re.match(r"https?://[^/?#]*", str(request.url))
     if origin is None or not is_loopback(origin[0]):
         raise ProviderError(f"the sandbox's aws provider will not send a request to {without_user(str(request.url))}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from fedml_infra.sandbox.provider.comparing import same
 from fedml_infra.sandbox.provider.context import Context
-from fedml_infra.sandbox.provider.kind import Kind
+from fedml_infra.sandbox.provider.kind import Kind, OneOf
 from fedml_infra.sandbox.provider.sdk_shape import shape
 from fedml_infra.sandbox.provider.wire import UNKNOWN, Props, has_unknown, visible
 
@@ -59,8 +59,8 @@ def previewed(kind: Kind, context: Context, asked: Props, last: Props | None) ->
     """What can be told before a create (`last` is None) or an update."""
     if last is None:
         known = shape(kind.type)
-        result: Props = dict.fromkeys(known.outputs | kind.computed - {"policy"}, UNKNOWN)
-        result |= {name: kind.default(name) for name in kind.defaults if name in known.inputs}
+        result: Props = dict.fromkeys((known.outputs | kind.computed) - kind.untold - {"policy"}, UNKNOWN)
+        result |= {name: UNKNOWN if isinstance(default, OneOf) else default for name, default in kind.defaults.items()}
     else:
         result = {**last, **dict.fromkeys(kind.volatile, UNKNOWN)}
     result |= {**kind.local, **visible(asked)}

@@ -127,6 +127,7 @@ KINDS = (
         prefix="bucketPrefix",
         name_limit=63,
         local={"forceDestroy": False, "objectLockEnabled": False},
+        untold=frozenset({"hostedZoneId", "websiteDomain", "websiteEndpoint"}),
         derived={
             **TAGS_ARE,
             "arn": ("bucket", "bucketPrefix"),

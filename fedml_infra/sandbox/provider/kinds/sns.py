@@ -143,6 +143,7 @@ _topic = Kind(
     replaces=frozenset({"name", "namePrefix", "fifoTopic"}),
     documents=frozenset({"policy", "deliveryPolicy"}),
     computed=frozenset({"policy"}),
+    untold=frozenset({"beginningArchiveTime"}),
     name="name",
     prefix="namePrefix",
     name_limit=256,

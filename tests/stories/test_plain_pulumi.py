@@ -69,7 +69,7 @@ def test_adding_a_member_changes_topic_policy_and_roster_policy_only(pair):
     )
     steps = hub.steps()
     assert steps.pop("update") == {"TopicPolicy joining", f"BucketPolicy {_roster(hub)}"}
-    assert steps.keys() == {"same"}
+    assert not steps.keys() - {"same"}
 
 
 def test_the_preview_of_a_new_stack_shows_every_policy_in_full(organisation):
@@ -136,8 +136,9 @@ def test_a_moved_node_replaces_what_is_regional_and_nothing_else(organisation):
         "BucketPolicy charite",
         "Parameter /fedml/moved/charite",
     }
-    assert {"Role fedml.moved.charite.reader", "Topic moved", "TopicPolicy moved"} <= steps["same"]
+    # Role, topic and the topic's policy stay; the inline policies name the bucket and queue by their ARNs.
     assert steps["update"] == {"Policy fedml.moved.charite.node"}
+    assert not steps.keys() - {"replace", "create-replacement", "delete-replaced", "update", "same"}
     hub.up()
     assert hub.nodes()["charite"]["queue_arn"] == f"arn:aws:sqs:eu-central-1:{hub.account}:moved_charite"
     assert hub.aws("sqs").list_queues().get("QueueUrls", []) == []
@@ -207,8 +208,7 @@ def test_an_adopted_bucket_is_warned_about_and_never_written_to(organisation):
     hub.init()
     assert "adopting-archive" in hub.must("preview", "-s", "adopting")
     said = hub.up()
-    assert "warning" in said
-    assert "public" in said
+    assert "adopting-archive: its policy does not deny plain HTTP" in said
     kept = s3.get_bucket_lifecycle_configuration(Bucket="adopting-archive")["Rules"]
     assert [rule["ID"] for rule in kept] == ["theirs"]
     for read in (s3.get_bucket_policy, s3.get_bucket_tagging):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,5 +89,12 @@ def test_words_are_found_in_shell() -> None:
     assert list(commands_in(text)) == [["sandbox", "env", "--account", "1"], ["up", "x"], ["down"]]
 
 
-def test_root_page() -> None:
-    assert Path(ROOT, "README.md") in pages()
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {target for page in pages() for target in re.findall(r"^make ([a-z]+)", shell_of(page), re.MULTILINE)}
+    named |= {target for page in pages() for target in re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8"))}
+    assert {"demo", "test", "setup"} <= named <= targets
+
+
+def shell_of(page: Path) -> str:
+    return "\n".join(block.text for block in blocks(page) if block.language in SHELLS)

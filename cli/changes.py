@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from fedml_infra.engine.differences import PropertyChange
     from fedml_infra.engine.events import ResourceChange
     from fedml_infra.operations.compare_rights import RightsChange
-
-LONGEST_VALUE = 400
-"""Characters of a value before its middle is left out; `--json` has all."""
 
 COUNTED = {"create": "to make", "update": "to change", "replace": "to replace", "delete": "to delete"}
 
@@ -52,12 +49,35 @@ def print_changes(changes: Iterable[ResourceChange], *, details: bool) -> None:
     click.echo(summary_line(changing))
 
 
-def print_property(part: PropertyChange, indent: str = "      ") -> None:
-    """One property before and after. Policies, which are JSON in a text, are told by what differs inside."""
-    before, after = _opened(part.before), _opened(part.after)
-    click.echo(f"{indent}{part.path}:" + ("  (needs a new resource)" if "replace" in part.kind else ""))
-    click.echo(f"{indent}  {click.style('-', fg='red')} {short(before)}")
-    click.echo(f"{indent}  {click.style('+', fg='green')} {short(after)}")
+def print_property(part: PropertyChange, *, was: str = "-", will: str = "+", indent: str = "      ") -> None:
+    """One property on two sides, `before` marked with `was` and `after` with `will`.
+
+    Of policies and other structures only what differs inside is told, each place with its path.
+    """
+    replaced = "  (needs a new resource)" if "replace" in part.kind else ""
+    for path, before, after in parts(part.path, opened(part.before), opened(part.after)):
+        click.echo(f"{indent}{path}{replaced}")
+        click.echo(f"{indent}  {click.style(was, fg='red')} {said(before)}")
+        click.echo(f"{indent}  {click.style(will, fg='green')} {said(after)}")
+
+
+def parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Where two values differ, as deep as they are alike in shape. Statements of a policy are told by their Sid."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            if before.get(key) != after.get(key):
+                yield from parts(f"{path}.{key}", before.get(key), after.get(key))
+    elif _has_sids(before) and _has_sids(after):
+        one, other = ({row["Sid"]: row for row in rows} for rows in (before, after))
+        for sid in dict.fromkeys([*one, *other]):
+            if one.get(sid) != other.get(sid):
+                yield from parts(f"{path}[{sid}]", one.get(sid), other.get(sid))
+    else:
+        yield path, before, after
+
+
+def _has_sids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) and row.get("Sid") for row in value)
 
 
 def in_aws(changes: Iterable[ResourceChange]) -> list[ResourceChange]:
@@ -89,7 +109,8 @@ def changes_json(changes: Iterable[ResourceChange]) -> list[dict[str, Any]]:
     ]
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
+    """What a text that is JSON says; anything else as it is."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)
@@ -98,12 +119,8 @@ def _opened(value: Any) -> Any:
     return value
 
 
-def short(value: Any) -> str:
-    """A value on one line, its middle left out where it is very long."""
-    value = _opened(value)
+def said(value: Any) -> str:
+    """A value on one line."""
     if value is None:
         return "(nothing)"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Mapping | list) and len(text) > LONGEST_VALUE:
-        return f"{text[: LONGEST_VALUE // 2]} … {text[-LONGEST_VALUE // 2 :]}"
-    return text
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

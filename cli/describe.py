@@ -49,7 +49,7 @@ class Description:
 
 def describe() -> Iterator[Description]:
     """The program and every command below it, groups before their commands."""
-    context = click.Context(fedml_infra, info_name=PROGRAM)
+    context = click.Context(fedml_infra, info_name=PROGRAM, **fedml_infra.context_settings)
     yield _described(fedml_infra, context, "")
     for name in fedml_infra.list_commands(context):
         yield from _below(name, fedml_infra, context, "")
@@ -92,5 +92,5 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 def _parameters(command: click.Command, context: click.Context) -> Iterator[Parameter]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None:
+        if record is not None and record[1]:
             yield Parameter(record[0], " ".join(record[1].split()))

@@ -65,15 +65,13 @@ def print_drift(found: Drift) -> None:
     """The drift for people, on standard output."""
     from fedml_infra.engine.events import label
 
-    from .changes import short
+    from .changes import print_property
 
     for each in found.differences:
         mark = click.style("- missing" if each.kind == "missing" else "~ changed", fg="red")
         click.echo(f"{mark} {label(each.urn)}")
         for part in each.properties:
-            click.echo(f"    {part.path}")
-            click.echo(f"      made  {short(part.after)}")
-            click.echo(f"      now   {short(part.before)}")
+            print_property(part, was="now ", will="made", indent="    ")
     for row in found.strangers:
         click.echo(f"{click.style('! stranger', fg='red')} {row}: it is no member's, and receives messages")
     for row in found.pending:

@@ -81,6 +81,10 @@ def _parameters(command: Description) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    """Text that roff takes for nothing else: no request at a line's start, hyphens that can be searched and copied."""
+    """Text that roff takes for nothing else: no request at a line's start, hyphens that can be searched and copied.
+
+    What is not ASCII is named by its code point, since not every roff reads UTF-8.
+    """
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    escaped = "".join(each if each.isascii() else f"\\[u{ord(each):04X}]" for each in escaped)
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

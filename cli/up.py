@@ -116,14 +116,14 @@ def up(
         if not as_json:
             show_plan(run, details=diff)
         if expect_no_changes:
-            if as_json and run.changes:
+            if as_json and run.result.changed:
                 print_run_json(on, run)
             require_no_changes(ctx, run)
         if only_preview:
             if as_json:
                 print_run_json(on, run)
             return
-        if run.changes or run.before.rights:
+        if run.result.changed or run.before.rights:
             from .ask import require
 
             require(f"Bring {on.name} up like this?", yes=yes)
@@ -153,7 +153,7 @@ def bring_up(
         run = run_up(on.stack, before, on.engine, wanted)
     result = run.result
     say_diagnostics(result)
-    changed = len(in_aws(run.changes))
+    changed = len(in_aws(run.result.changed))
     done = f"{counted(changed, 'resource')} changed" if changed else "nothing had to change"
     say(f"{on.name} is up: {done}, {result.seconds:.1f} s.")
     if as_json:
@@ -196,7 +196,7 @@ def show_plan(run: Run, *, details: bool) -> None:
     from .changes import print_changes, print_rights
 
     print_rights(run.before.rights)
-    print_changes(run.changes, details=details)
+    print_changes(run.result.changed, details=details)
 
 
 def say_diagnostics(result: RunResult) -> None:
@@ -212,7 +212,7 @@ def require_no_changes(ctx: click.Context, run: Run) -> None:
     """Exit with 7 where there are any."""
     from .output import counted, say
 
-    changed = len(run.changes)
+    changed = len(run.result.changed)
     if changed:
         say(f"{counted(changed, 'resource')} would change, and no change was expected.")
         ctx.exit(7)
@@ -228,7 +228,7 @@ def print_run_json(on: Target, run: Run) -> None:
         "stack": on.name,
         "summary": dict(result.summary),
         "rights": [change.as_json() for change in run.before.rights],
-        "changes": changes_json(run.changes),
+        "changes": changes_json(run.result.changed),
         "diagnostics": [{"severity": said.severity, "message": said.message} for said in result.diagnostics],
         "outputs": result.outputs,
         "seconds": round(result.seconds, 3),

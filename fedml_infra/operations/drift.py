@@ -16,7 +16,6 @@ from fedml_infra.operations.load import Stack
 from fedml_infra.operations.state import TOPIC, State
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.up import Before
-from fedml_infra.operations.watch import watched
 from fedml_infra.policies.stack_policies import stack_resources
 
 MISSING = "missing"
@@ -80,11 +79,11 @@ def find_drift(stack: Stack, before: Before, engine: Engine, aws: Cloud, options
     A change of the stack file that was not brought up yet is no drift: it is told apart by a second preview that does
     not look at AWS, made only where the first found something.
     """
-    _, changed = watched(engine.preview, stack.name, replace(options, refresh=True))
+    changed = engine.preview(stack.name, replace(options, refresh=True)).changed
     unapplied: Mapping[str, ResourceChange] = {}
     if changed:
-        _, planned = watched(engine.preview, stack.name, replace(options, refresh=False))
-        unapplied = {change.urn: change for change in planned}
+        planned = engine.preview(stack.name, replace(options, refresh=False))
+        unapplied = {change.urn: change for change in planned.changed}
     differences = tuple(differences_of(changed, unapplied, before.state))
     gone = any(each.type == TOPIC and each.kind == MISSING for each in differences)
     foreign: tuple[Subscription, ...] = ()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fedml_infra.engine.events import ResourceChange
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
 from fedml_infra.errors import StackNotFoundError
 from fedml_infra.operations.accounts import Accounts
@@ -15,7 +14,6 @@ from fedml_infra.operations.load import Stack
 from fedml_infra.operations.preflight import preflight
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
-from fedml_infra.operations.watch import watched
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,6 @@ class Run:
 
     before: Before
     result: RunResult
-    changes: tuple[ResourceChange, ...]
-    """What changes in the end; `result.changes` also tells what a refresh alone found different."""
 
 
 def look_before(stack: Stack, engine: Engine, aws: Cloud) -> Before:
@@ -62,12 +58,12 @@ def look_new(stack: Stack, aws: Cloud) -> Before:
 
 def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -> Run:
     """What `up` would do."""
-    return Run(before, *watched(engine.preview, stack.name, options))
+    return Run(before, engine.preview(stack.name, options))
 
 
 def up(stack: Stack, before: Before, engine: Engine, options: RunOptions) -> Run:
     """Make AWS as the stack file says. Cut off, the same goes on."""
-    return Run(before, *watched(engine.up, stack.name, options))
+    return Run(before, engine.up(stack.name, options))
 
 
 def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from fedml_infra.engine.differences import PropertyChange
-from fedml_infra.engine.events import EventKind, Progress, ResourceChange, RunEvent
-from fedml_infra.engine.protocol import RunResult
+from fedml_infra.engine.events import ResourceChange
 from fedml_infra.operations.drift import differences_of
 from fedml_infra.operations.state import Resource, State
-from fedml_infra.operations.watch import LastOperations
 
 URN = "urn:pulumi:cardio::fedml-infra::aws:sqs/queue:Queue::cardio_charite"
 KNOWN = State((Resource(URN, "aws:sqs/queue:Queue", "id"),))
@@ -45,19 +43,3 @@ def test_beside_a_change_of_the_file_the_drift_of_the_same_resource_is_found() -
 
 def test_what_the_file_will_replace_and_is_gone_is_no_news() -> None:
     assert not [*differences_of([change("create")], {URN: change("create")}, KNOWN)]
-
-
-def test_what_only_a_refresh_found_different_is_no_change_in_the_end() -> None:
-    last = LastOperations()
-    for op in ("refresh", "same"):
-        last.note(RunEvent(EventKind.RESOURCE_DONE, Progress(), urn=URN, op=op))
-    result = RunResult({}, (change("update", RETENTION),), {}, 0.0)
-    assert last.changes(result) == ()
-
-
-def test_what_the_program_changes_after_a_refresh_is_a_change() -> None:
-    last = LastOperations()
-    for op in ("refresh", "update"):
-        last.note(RunEvent(EventKind.RESOURCE_DONE, Progress(), urn=URN, op=op))
-    result = RunResult({}, (change("update", RETENTION),), {}, 0.0)
-    assert len(last.changes(result)) == 1

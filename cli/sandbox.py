@@ -40,6 +40,7 @@ def sandbox() -> None:
 
 
 @sandbox.command(
+    short_help="Start it, and return when it answers.",
     exits=(2, 4),
     examples=[
         ("MiniStack, which enforces policies", "fedml-infra sandbox up"),
@@ -84,7 +85,11 @@ def up(kind: str | None, port: int | None, as_json: bool) -> None:
     say('Use it: eval "$(fedml-infra sandbox env --account 111111111111)"')
 
 
-@sandbox.command(exits=(2,), examples=[("Take it down, with all that is in it", "fedml-infra sandbox down")])
+@sandbox.command(
+    short_help="Take it down, with all in it.",
+    exits=(2,),
+    examples=[("Take it down, with all that is in it", "fedml-infra sandbox down")],
+)
 @options.as_json
 def down(as_json: bool) -> None:
     """Take the sandbox down, with all that is in it.
@@ -103,7 +108,10 @@ def down(as_json: bool) -> None:
         say(f"{ended.kind.label} is down." if ended else "The sandbox did not run.")
 
 
-@sandbox.command(examples=[("What runs, and where its log is", "fedml-infra sandbox status")])
+@sandbox.command(
+    short_help="What runs, where, and its log.",
+    examples=[("What runs, and where its log is", "fedml-infra sandbox status")],
+)
 @options.as_json
 def status(as_json: bool) -> None:
     """What runs: which local AWS, where, since when, and where its log is."""
@@ -126,6 +134,7 @@ def status(as_json: bool) -> None:
 
 
 @sandbox.command(
+    short_help="Print what a shell needs to use it.",
     exits=(2,),
     examples=[
         ("Act as one account", 'eval "$(fedml-infra sandbox env --account 222222222222)"'),

@@ -41,6 +41,7 @@ UNSET = (
     "PULUMI_ACCESS_TOKEN",
     "PULUMI_CONFIG_PASSPHRASE_FILE",
     "PULUMI_DEBUG_PROVIDERS",  # would put another provider in our plugin's place
+    "PULUMI_OTEL_EXPORTER_OTLP_ENDPOINT",  # would send what is done here to a collector
     "PULUMI_STACK",
 )
 """What would lead elsewhere, or is somebody's real credential."""

@@ -147,6 +147,21 @@ def test_a_profile_that_is_asked_for_later_is_added(running: Running, project: P
     assert ask(values, 'who(profile_name="sandbox-666666666666")[0]') == "666666666666"
 
 
+def test_a_stack_file_that_is_written_later_has_its_profiles_once_the_engine_asks(
+    running: Running, project: Path
+) -> None:
+    """The engine starts the plugin in the project's folder, and the plugin's first line is its port."""
+    values = make(running, project, account=MEMBER).applied(outer(project))
+    (project / "stacks/Pulumi.late.yaml").write_text("account: {profile: sandbox-777777777777}\n")
+    binary = Path(values["PULUMI_HOME"], "plugins/resource-aws-v7.51.1/pulumi-resource-aws")
+    with subprocess.Popen([binary], cwd=project, env=values, stdout=subprocess.PIPE, text=True) as plugin:
+        assert plugin.stdout is not None
+        port = plugin.stdout.readline()
+        plugin.kill()
+    assert 0 < int(port) < 65536
+    assert ask(values, 'who(profile_name="sandbox-777777777777")[0]') == "777777777777"
+
+
 # nothing of real AWS
 
 

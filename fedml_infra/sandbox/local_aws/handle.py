@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedml_infra.sandbox.local_aws.capabilities import CAPABILITIES, Capabilities, Kind
+from fedml_infra.sandbox.local_aws.certificates import authority_of
 
 if TYPE_CHECKING:
     import boto3
@@ -54,7 +55,7 @@ class LocalAws:
 
         return LocalSession(
             self.url,
-            self.ca_bundle,
+            authority_of(self.ca_bundle),
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,

@@ -17,11 +17,11 @@ _LOADER = create_loader()
 class LocalSession(boto3.Session):
     """As boto3's, but every client goes to the given endpoint and past every proxy."""
 
-    def __init__(self, url: str, ca_bundle: Path, **values: Any) -> None:
+    def __init__(self, url: str, authority: Path, **values: Any) -> None:
         core = botocore.session.get_session()
         core.register_component("data_loader", _LOADER)
         super().__init__(botocore_session=core, **values)
-        self._url, self._ca_bundle = url, ca_bundle
+        self._url, self._authority = url, authority
 
     def client(self, *args: Any, **values: Any) -> Any:
         """A client of the local AWS."""
@@ -35,4 +35,4 @@ class LocalSession(boto3.Session):
         own = Config(proxies={}, retries={"max_attempts": 1})
         config = values.get("config")
         merged = own.merge(config) if config is not None else own
-        return {"endpoint_url": self._url, "verify": str(self._ca_bundle), **values, "config": merged}
+        return {"endpoint_url": self._url, "verify": str(self._authority), **values, "config": merged}

@@ -21,6 +21,7 @@ from fedml_infra.sandbox.local_aws.certificates import (
     RENEW_BEFORE,
     VALID_FOR,
     Certificates,
+    authority_of,
     certificates,
     make,
     system_roots,
@@ -81,6 +82,10 @@ def test_whoever_has_the_bundle_trusts_it_for_loopback(made: Certificates, port:
     connect(port, name, made.bundle)
 
 
+def test_the_authority_alone_is_enough_for_loopback(made: Certificates, port: int) -> None:
+    connect(port, "127.0.0.1", made.authority)
+
+
 def test_it_is_trusted_for_no_other_name(made: Certificates, port: int) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         connect(port, "sqs.eu-west-1.amazonaws.com", made.bundle)
@@ -112,7 +117,8 @@ def test_the_key_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> No
 
 def test_the_authoritys_key_is_kept_nowhere(made: Certificates) -> None:
     folder = made.key.parent
-    assert sorted(entry.name for entry in folder.iterdir()) == ["ca-bundle.pem", "certificate.pem", "key.pem"]
+    made_files = {"authority.pem", "ca-bundle.pem", "certificate.pem", "key.pem"}
+    assert {entry.name for entry in folder.iterdir()} == made_files
     assert made.key.read_text().count("BEGIN PRIVATE KEY") == 1
     assert leaf(made).public_key() != authority(made).public_key()
 
@@ -148,7 +154,7 @@ def test_it_is_not_usable_a_month_before_its_end(made: Certificates) -> None:
     assert VALID_FOR > 2 * RENEW_BEFORE
 
 
-@pytest.mark.parametrize("missing", ["certificate.pem", "key.pem", "ca-bundle.pem"])
+@pytest.mark.parametrize("missing", ["certificate.pem", "key.pem", "authority.pem", "ca-bundle.pem"])
 def test_it_is_made_anew_where_a_file_is_missing(tmp_path: Path, missing: str) -> None:
     certificates(tmp_path)
     (tmp_path / missing).unlink()
@@ -159,6 +165,12 @@ def test_it_is_made_anew_where_the_bundle_is_anothers(tmp_path: Path) -> None:
     made = certificates(tmp_path)
     made.bundle.write_bytes(system_roots())
     assert not usable(made)
+
+
+def test_the_authority_is_found_beside_the_bundle(made: Certificates, tmp_path: Path) -> None:
+    assert authority_of(made.bundle) == made.authority
+    assert authority_of(tmp_path / "ca-bundle.pem") == tmp_path / "ca-bundle.pem"
+    assert authority_of(made.key.with_name("corporate.pem")) == made.key.with_name("corporate.pem")
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

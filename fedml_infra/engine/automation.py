@@ -25,7 +25,12 @@ from fedml_infra.engine.install import EngineBinary, install
 from fedml_infra.engine.project import stack_path
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSummary, UnexpectedChangesError
 from fedml_infra.engine.redaction import Redactor
-from fedml_infra.engine.stack_encryption import replace_text, text_kept, with_encryption_of
+from fedml_infra.engine.stack_encryption import (
+    replace_text,
+    secrets_provider_in,
+    text_kept,
+    with_encryption_of,
+)
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.errors import EngineError, FedmlError, StackNotFoundError
 
@@ -67,8 +72,10 @@ class PulumiEngine:
         return any(found.name == stack for found in self.stacks())
 
     def init(self, stack: str, secrets_provider: str | None = None) -> None:
-        more = ["--secrets-provider", secrets_provider] if secrets_provider else []
-        with text_kept(stack_path(self._project, stack)):
+        path = stack_path(self._project, stack)
+        provider = secrets_provider or (secrets_provider_in(path.read_text("utf-8")) if path.exists() else None)
+        more = ["--secrets-provider", provider] if provider else []
+        with text_kept(path):
             try:
                 self._ask("making", stack, "stack", "init", "--no-select", *more)
             except FedmlError as error:
@@ -243,7 +250,10 @@ class _Listener:
 
 
 def _of_program(options: RunOptions) -> list[str]:
-    arguments = ["--refresh"] if options.refresh else []
+    # Plugins are installed when they are first needed: asking beforehand costs a second start of the language host.
+    arguments = ["--skip-plugin-pre-install"]
+    if options.refresh:
+        arguments.append("--refresh")
     for pack in options.policy_packs:
         arguments += ["--policy-pack", str(pack)]
     return arguments

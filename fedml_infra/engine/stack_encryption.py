@@ -15,6 +15,12 @@ from pathlib import Path
 _SETTING = re.compile(r"^(encryptionsalt|secretsprovider|encryptedkey):.*\n?", re.MULTILINE)
 
 
+def secrets_provider_in(text: str) -> str | None:
+    """The secrets provider that a stack file names; None where its secrets are under a passphrase."""
+    found = re.search(r"^secretsprovider:[ \t]*[\"']?([^\s\"'#]+)", text, re.MULTILINE)
+    return found[1] if found and found[1] != "passphrase" else None
+
+
 def with_encryption_of(written: str, text: str) -> str:
     """`text` with the settings that `written` has; nothing else of it changes. New settings come first."""
     for setting in _SETTING.finditer(written):

@@ -24,6 +24,9 @@ SECRET_VARIABLES = (
 )
 """Environment variables whose values are secrets."""
 
+NO_SECRETS = frozenset({"sandbox"})
+"""The sandbox's passphrase: it protects nothing, and is a word that messages need."""
+
 _PATTERNS = (
     # IAM, unique identifiers: long-term and temporary access keys.
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
@@ -48,7 +51,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms: set[str] = set()
         for secret in secrets:
-            if len(secret) >= SHORTEST:
+            if len(secret) >= SHORTEST and secret not in NO_SECRETS:
                 forms |= _forms(secret)
         # Longest first: one secret may be a part of another.
         self._forms = sorted(forms, key=len, reverse=True)

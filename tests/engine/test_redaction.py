@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedml_infra.engine.redaction import HIDDEN, Redactor
+from fedml_infra.sandbox.environment import PASSPHRASE
 
 KEY = "q83vEjRWeJq83vEjRWeJqw=="
 
@@ -57,6 +58,11 @@ def test_a_secret_within_another_is_no_way_around():
 def test_the_environments_secrets_are_known():
     redact = Redactor.of({"PULUMI_CONFIG_PASSPHRASE": "correct horse", "HOME": "/home/someone"})
     assert redact("in /home/someone: correct horse") == f"in /home/someone: {HIDDEN}"
+
+
+def test_the_sandboxs_own_passphrase_is_a_word_like_any_other():
+    text = "`fedml-infra sandbox env` of the sandbox"
+    assert Redactor.of({"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE})(text) == text
 
 
 def test_it_does_not_print_what_it_hides():

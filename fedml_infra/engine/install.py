@@ -12,35 +12,31 @@ import functools
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
 
+from fedml_infra.engine.build import Progress, build
 from fedml_infra.engine.version import ENGINE_VERSION
 from fedml_infra.errors import ConfigurationError, EngineError
 
-Progress = Callable[[str], None]
-"""Told one line at a time what happens."""
-
-PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
-LINKED = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={ENGINE_VERSION}"
 INSTALLER_HOST = "get.pulumi.com"
 INSTALLER_ANSWERS_WITHIN = 3.0
 """Seconds in which a machine with internet reaches the installer's host."""
 INSTALLER_DONE_WITHIN = 300.0
-BOTH_WAYS = (
-    f"Install Pulumi {ENGINE_VERSION} or newer so that `pulumi` is on PATH (https://www.pulumi.com/docs/install/), "
-    "or install Go 1.25 or newer (https://go.dev/dl/), which builds the engine once, in about three minutes."
-)
+INSTALLER = "import sys; from pulumi.automation import PulumiCommand; PulumiCommand.install(root=sys.argv[1])"
+"""A program that puts the release of the SDK's version into the folder it is given."""
+OFFICIAL = ".official"
+"""Marks an engine that has the official language host beside it."""
 _HOST_FILES = ("pulumi-language-python", "language_host.py", "pulumi_python_program.py")
 
 
@@ -89,7 +85,9 @@ def install(progress: Progress = _silent) -> EngineBinary:
             return _ready("built")
         if _official(progress):
             return _ready("installer")
-        _build(progress)
+        with _staging() as staging:
+            build(staging, progress)
+            _add_host(staging / "bin")
         return _ready("built")
 
 
@@ -120,7 +118,7 @@ def _in_cache() -> EngineBinary | None:
     folder = bin_dir()
     if not (folder / "pulumi").exists():
         return None
-    if (folder / "pulumi-language-python-exec").exists():  # the official install's own host
+    if (folder / OFFICIAL).exists():
         return _ready("installer")
     try:
         current = all((folder / name).read_bytes() == (_host_dir() / name).read_bytes() for name in _HOST_FILES)
@@ -218,82 +216,36 @@ def _official(progress: Progress) -> bool:
         progress(f"The official installer ({INSTALLER_HOST}) cannot be reached from here: building the engine instead")
         return False
     progress(f"Installing Pulumi {ENGINE_VERSION} with the official installer")
-    script = "import sys; from pulumi.automation import PulumiCommand; PulumiCommand.install(root=sys.argv[1])"
-    try:
-        with _staging() as staging:
-            subprocess.run(
-                [sys.executable, "-c", script, str(staging)],
-                check=True, capture_output=True, timeout=INSTALLER_DONE_WITHIN,
-            )  # fmt: skip
-    except (subprocess.SubprocessError, FileNotFoundError):
-        progress("The official installer did not finish: building the engine instead")
-        return False
-    return True
+    with contextlib.suppress(_NotInstalledError), _staging() as staging:
+        _run_installer(staging)
+        (staging / "bin" / OFFICIAL).touch()
+        return True
+    progress("The official installer did not finish: building the engine instead")
+    return False
 
 
-def go_module() -> Path:
-    """The folder with the go.mod that pins the engine: tools/pulumi of a checkout, or its copy in the wheel."""
-    package = Path(__file__).parents[1]
-    for folder in (package.parent / "tools" / "pulumi", package / "_pulumi_go"):
-        if (folder / "go.mod").is_file():
-            return folder
-    raise EngineError("The go.mod that pins the Pulumi engine is missing from this installation", fix=BOTH_WAYS)
+class _NotInstalledError(Exception):
+    pass
 
 
-def _build(progress: Progress) -> None:
-    go = shutil.which("go")
-    if go is None:
-        raise EngineError(
-            f"There is no Pulumi engine {ENGINE_VERSION} here, no internet to get it from, and no Go to build it with",
-            fix=BOTH_WAYS,
-        )
-    progress(f"Building Pulumi {ENGINE_VERSION} with Go, once (about three minutes on two cores)")
-    started = time.monotonic()
-    with _staging() as staging:
-        for name in ("go.mod", "go.sum"):
-            shutil.copyfile(go_module() / name, staging / name)
-        command = [go, "build", "-v", "-ldflags", LINKED, "-o", str(staging / "bin" / "pulumi"), PACKAGE]
-        env = {**os.environ, "GOWORK": "off"}
-        status, output = _watched(command, staging, env, progress, started)
-        if status:
-            raise EngineError(
-                f"`go build` of the Pulumi engine failed (exit status {status}):\n" + "\n".join(output[-15:]),
-                fix=BOTH_WAYS,
-            )
-        _add_host(staging / "bin")
-    progress(f"Built in {time.monotonic() - started:.0f} s")
-
-
-def _watched(
-    command: list[str], cwd: Path, env: dict[str, str], progress: Progress, started: float
-) -> tuple[int, list[str]]:
-    """Runs the build; says every ten seconds how many packages are compiled."""
-    output: list[str] = []
-    child = subprocess.Popen(
-        command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+def _run_installer(staging: Path) -> None:
+    installer = subprocess.Popen(
+        [sys.executable, "-c", INSTALLER, str(staging)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # so that its downloads can be stopped with it
     )
-    stream = child.stderr
-    if stream is None:  # asked for above
-        raise EngineError("`go build` could not be started")
-
-    def pump() -> None:
-        output.extend(line.rstrip() for line in stream)
-
-    reader = threading.Thread(target=pump, daemon=True)
-    reader.start()
     try:
-        while child.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(10)
-                break
-            now = f", now {output[-1]}" if output else ""
-            progress(f"{time.monotonic() - started:4.0f} s: {len(output)} packages{now}")
-    except BaseException:
-        child.terminate()
-        child.wait()
+        status = installer.wait(INSTALLER_DONE_WITHIN)
+    except BaseException as stopped:
+        os.killpg(installer.pid, signal.SIGKILL)
+        installer.wait()
+        if isinstance(stopped, subprocess.TimeoutExpired):
+            raise _NotInstalledError from stopped
         raise
-    reader.join(5)
-    return child.returncode, output
+    if status or not all((staging / "bin" / name).exists() for name in ("pulumi", "pulumi-language-python")):
+        raise _NotInstalledError
 
 
 def main() -> int:

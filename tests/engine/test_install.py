@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fedml_infra.engine import install as module
-from fedml_infra.engine.install import bin_dir, find, go_module, install
+from fedml_infra.engine.build import go_module
+from fedml_infra.engine.install import bin_dir, find, install
 from fedml_infra.engine.version import ENGINE_VERSION
 from fedml_infra.errors import ConfigurationError, EngineError
 
@@ -75,6 +76,40 @@ def test_without_go_and_without_internet_both_ways_are_named(machine):
     with pytest.raises(EngineError) as error:
         install()
     assert "pulumi.com/docs/install" in str(error.value) and "go.dev/dl" in str(error.value)
+
+
+PUTS_A_RELEASE = """
+import pathlib, sys
+folder = pathlib.Path(sys.argv[1]) / "bin"
+folder.mkdir()
+for name in ("pulumi", "pulumi-language-python", "pulumi-language-python-exec"):
+    (folder / name).write_text(name)
+"""
+
+
+@pytest.fixture
+def online(machine, monkeypatch):
+    """The same machine, with internet."""
+    monkeypatch.setattr(module, "_reachable", lambda *_: True)
+    monkeypatch.setattr(module, "INSTALLER", PUTS_A_RELEASE)
+    return machine
+
+
+def test_with_internet_the_official_release_is_installed_with_its_own_host(online):
+    found = install()
+    assert (found.source, found.path) == ("installer", bin_dir() / "pulumi")
+    assert (bin_dir() / "pulumi-language-python").read_text() == "pulumi-language-python"
+    assert install() == find() == found
+
+
+@pytest.mark.parametrize("script", ["raise SystemExit(1)", "pass", "import time; time.sleep(60)"])
+def test_an_installer_that_fails_or_hangs_gives_way_to_the_build(online, monkeypatch, tmp_path, script):
+    monkeypatch.setattr(module, "INSTALLER", script)
+    monkeypatch.setattr(module, "INSTALLER_DONE_WITHIN", 0.5)
+    with_go(online, tmp_path / "log")
+    said: list[str] = []
+    assert install(said.append).source == "built"
+    assert "The official installer did not finish: building the engine instead" in said
 
 
 def test_it_is_built_once_with_its_language_host_beside_it(machine, tmp_path):

@@ -106,7 +106,7 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     from fedml_infra.operations.up import look_before, look_new
 
     from .ask import require
-    from .output import say
+    from .output import beside, say
     from .target import Target, start_of, tools_of
     from .up import bring_up
 
@@ -125,11 +125,12 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
     for note in plan.notes:
         say(note)
-    shown = not (given["yes"] or given["as_json"])
-    if given["only_preview"] or shown:
-        _show(plan, path, as_json=given["as_json"])
     if given["only_preview"]:
+        _show(plan, path, as_json=given["as_json"])
         return
+    if not given["yes"]:
+        with beside(given["as_json"]):
+            _show(plan, path, as_json=False)
     require(f"Write {path} and make all this in AWS?", yes=given["yes"])
     if not is_there:
         _write_project(project)

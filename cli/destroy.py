@@ -58,7 +58,7 @@ def destroy(
     from fedml_infra.operations.destroy import plan_destroy, remove_file, require_no_payloads
 
     from .ask import require
-    from .output import counted, print_json, say
+    from .output import beside, counted, print_json, say
     from .target import target
     from .up import progress, say_diagnostics
 
@@ -73,7 +73,7 @@ def destroy(
         "destroyed": False,
         "file_removed": False,
     }
-    if not as_json:
+    with beside(as_json):
         print_plan(plan)
     if not delete_data:
         require_no_payloads(plan)

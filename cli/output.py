@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,16 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """Something that is not wrong enough to stop, on standard error."""
     click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", err=True)
+
+
+@contextmanager
+def beside(as_json: bool) -> Iterator[None]:
+    """What is printed for people within goes to standard error where standard output is for a JSON document."""
+    if not as_json:
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def console(*, err: bool = False) -> Console:

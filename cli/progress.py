@@ -122,10 +122,11 @@ def _line(event: RunEvent) -> str | None:
         progress = event.progress
         return f"  {said}" + (f"  ({progress.done} of {progress.of})" if progress.of else "")
     if event.kind is EventKind.RESOURCE_FAILED:
-        return f"  {click.style('✗ failed', fg='red', bold=True)} {_label(event.urn)}"
-    if event.kind is EventKind.MESSAGE and event.severity in ("warning", "error"):
-        colour = "yellow" if event.severity == "warning" else "red"
-        return f"  {click.style(event.severity + ':', fg=colour)} {event.text}"
+        why = f": {event.text.strip().splitlines()[-1].strip()}" if event.text.strip() else ""
+        return f"  {click.style('✗ failed', fg='red', bold=True)} {_label(event.urn)}{why}"
+    if event.kind is EventKind.MESSAGE and event.severity == "warning":
+        # Not errors: the engine's are long, and the run's own error says at the end what they mean.
+        return f"  {click.style('warning:', fg='yellow')} {event.text}"
     if event.kind is EventKind.POLICY_VIOLATION:
         return f"  {click.style('policy:', fg='red')} {event.text}"
     return None

@@ -106,6 +106,7 @@ def up(
     Shows the plan and asks, unless --yes is given. Every run also takes off the topic what is subscribed and is no
     member's, so a removal that was cut off is made good. Stopped with Ctrl-C, or cut off, the same command goes on.
     """
+    from .output import beside
     from .target import target
 
     on = target(ctx, given, stack_option)
@@ -113,7 +114,7 @@ def up(
     expected = None
     if only_preview or expect_no_changes or not yes:
         run = previewed(on, before, refresh=refresh, timeout=timeout)
-        if not as_json:
+        with beside(as_json):
             show_plan(run, details=diff)
         if expect_no_changes:
             if as_json and run.result.changed:

@@ -42,8 +42,8 @@ demo: setup ## three organisations, a federation each joins, messages, a drift, 
 test: setup ## all tests but the exhaustive ones
 	@$(PYTEST) -n $(WORKERS) -m "not soak"
 
-soak: setup ## the exhaustive tests
-	@$(PYTEST) -n $(WORKERS) -m soak
+soak: setup ## the exhaustive tests, and every property with a hundred thousand inputs (an hour or more)
+	@FEDML_INFRA_SOAK=1 $(PYTEST) -n $(WORKERS) -m "soak or property"
 
 check: .make/installed ## ruff, format, mypy strict, import arrows, lock files and generated files in step
 	@$(BIN)/ruff check .

@@ -28,7 +28,21 @@ def application() -> Wsgi:
     mend_subscriptions(sns)
     mend_fan_out(sns)
     mend_bucket_policies(s3)
-    return account_by_key(DomainDispatcherApplication(create_backend_app))
+    return with_a_body(account_by_key(DomainDispatcherApplication(create_backend_app)))
+
+
+def with_a_body(app: Wsgi) -> Wsgi:
+    """Answers that have no chunk get an empty one: hypercorn sends the status with the first, and HEAD has none."""
+
+    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        answered = False
+        for chunk in app(environ, start_response):
+            answered = True
+            yield chunk
+        if not answered:
+            yield b""
+
+    return answer
 
 
 def account_by_key(app: Wsgi) -> Wsgi:

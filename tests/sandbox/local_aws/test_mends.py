@@ -309,3 +309,10 @@ def test_ministack_binds_nothing_of_its_own() -> None:
     told = ministack.environment(1)
     assert told["IOT_MTLS_ENABLED"] == "0"
     assert told["DOCKER_HOST"].startswith("unix:///nonexistent")
+
+
+# An answer without a body
+
+
+def test_an_answer_without_a_body_is_told_as_it_is(world: World) -> None:
+    assert refusal(lambda: world.client("s3", MEMBER).head_bucket(Bucket=f"{world.name}-nobodys")) == "404"

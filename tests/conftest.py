@@ -1,0 +1,28 @@
+"""How property tests run: the same examples every time, or with FEDML_INFRA_SOAK=1 a hundred thousand new ones."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+SOAK_EXAMPLES = 100_000
+
+# A busy machine must not fail a property by its clock.
+settings.register_profile("sample", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "soak",
+    deadline=None,
+    max_examples=SOAK_EXAMPLES,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("soak" if os.environ.get("FEDML_INFRA_SOAK") == "1" else "sample")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks property tests, so that `make soak` finds them all."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.function):
+            item.add_marker("property")

@@ -35,6 +35,7 @@ UNSET = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_CREDENTIAL_FILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",  # else AWS_ENDPOINT_URL is not heeded, and real AWS is called
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
@@ -103,6 +104,7 @@ def environment(
         **aws,
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(no_credentials),
+        "BOTO_CONFIG": str(no_credentials),  # else boto3 falls back to ~/.boto
         **_without_proxy(current),
         **_pulumi(directory, account, official_provider=official_provider),
     }

@@ -47,7 +47,7 @@ def end(process: Identity, *, grace: float = 2.0) -> bool:
     if not alive(process):
         return False
     for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 30.0)):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter for a dead one on macOS
             os.killpg(process.pid, number)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:

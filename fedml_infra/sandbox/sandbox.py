@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,8 +24,10 @@ from fedml_infra.sandbox.local_aws.certificates import Certificates, usable
 from fedml_infra.sandbox.local_aws.process import LOG, PortTakenError, Started, start
 from fedml_infra.sandbox.processes import Identity, alive, end, identify
 
-FIRST_PORTS = (4570, 4669)
-"""A sandbox that has no port yet takes the first free one of these, below those that a kernel hands out itself."""
+PORTS = range(20000, 30000)
+"""Below those that a kernel hands out by itself. A sandbox looks for its first port from a place of its own, so that
+one that is down is seldom robbed of its port by another."""
+PORTS_TRIED = 100
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def status(directory: Path) -> Running | None:
     """The local AWS that runs in this sandbox; None where none does, whatever an earlier one has left behind."""
     try:
         said: dict[str, Any] = json.loads(_record_file(directory).read_text(encoding="utf-8"))
-        process = Identity(**said["process"])
+        process = Identity(int(said["process"]["pid"]), str(said["process"]["start"]))
         running = Running(Kind(said["kind"]), int(said["port"]), process, float(said["since"]), directory)
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -124,6 +127,12 @@ def remembered_port(directory: Path) -> int | None:
         return int((directory / "port").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+def first_ports(directory: Path) -> tuple[int, int]:
+    """The first and the last of the ports that a sandbox tries which has none yet."""
+    first = PORTS[zlib.crc32(os.fsencode(directory)) % (len(PORTS) - PORTS_TRIED)]
+    return first, first + PORTS_TRIED - 1
 
 
 def _home(directory: Path) -> Path:
@@ -154,7 +163,7 @@ def _same(running: Running, kind: Kind | None, port: int | None) -> None:
 def _start(directory: Path, kind: Kind, port: int | None) -> Started:
     wanted = port or remembered_port(directory)
     try:
-        return start(kind, _home(directory), (wanted, wanted) if wanted else FIRST_PORTS)
+        return start(kind, _home(directory), (wanted, wanted) if wanted else first_ports(directory))
     except PortTakenError as error:
         if wanted is None:
             raise

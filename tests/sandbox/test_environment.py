@@ -47,6 +47,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "home/.aws").mkdir(parents=True)
     real = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY\n"
     (tmp_path / "home/.aws/credentials").write_text(f"[default]\n{real}\n[prod]\n{real}")
+    (tmp_path / "home/.boto").write_text(f"[Credentials]\n{real}")
     (tmp_path / "home/.aws/config").write_text("[profile prod]\nregion = eu-west-1\n")
     return tmp_path
 

@@ -21,7 +21,7 @@ from fedml_infra.sandbox.local_aws import Kind
 from fedml_infra.sandbox.local_aws.certificates import Certificates, make, usable
 from fedml_infra.sandbox.local_aws.process import start
 from fedml_infra.sandbox.processes import alive, identify
-from fedml_infra.sandbox.sandbox import down, remembered_port, require, state_directory, status, up
+from fedml_infra.sandbox.sandbox import down, first_ports, remembered_port, require, state_directory, status, up
 
 pytestmark = pytest.mark.story
 
@@ -158,6 +158,12 @@ def test_another_port_can_be_given_and_is_kept(place: Path) -> None:
     assert up(place).running.port == free
 
 
+def test_the_first_port_is_below_those_that_a_kernel_hands_out(tmp_path: Path) -> None:
+    for number in range(1000):
+        first, last = first_ports(tmp_path / str(number))
+        assert 20000 <= first < last < 30000
+
+
 def test_two_sandboxes_have_two_ports(place: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     try:
@@ -201,7 +207,18 @@ def test_a_record_whose_number_another_process_has_is_not_believed(place: Path) 
     assert up(place).started
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "none"}', '{"kind": "moto", "process": {"pid": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"kind": "none", "port": 1, "process": {"pid": 1, "start": ""}, "since": 0}',
+        '{"kind": "moto", "port": 1, "process": {"pid": 1}, "since": 0}',
+        '{"kind": "moto", "port": 1, "process": {"pid": "one", "start": ""}, "since": 0}',
+        '{"kind": "moto", "port": 1, "process": {"pid": -1, "start": ""}, "since": 0}',
+    ],
+)
 def test_a_damaged_record_is_none(place: Path, text: str) -> None:
     place.mkdir()
     (place / "running.json").write_text(text)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import ssl
 import subprocess
 import sys
@@ -77,7 +78,8 @@ def start(kind: Kind, directory: Path, ports: tuple[int, int] = (0, 0)) -> Start
     module = "fedml_infra.sandbox.local_aws.serve"
     command = [sys.executable, "-P", "-m", module, kind, str(directory), *map(str, ports)]
     scratch = directory / "scratch"
-    scratch.mkdir(exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
     with log.open("wb") as written:
         process = subprocess.Popen(
             command,

@@ -197,13 +197,21 @@ class InMemoryEngine:
             known = {urn: real.get(urn, was) for urn, was in one.state.items() if urn in real or was.type == STACK_TYPE}
         else:
             known = dict(one.state)
+
+        def passed_over(urn: str) -> bool:
+            return bool(options.targets) and urn not in options.targets and STACK_TYPE not in urn
+
         for urn, now in declared.items():
             was = known.get(urn)
             op = "create" if was is None else "same" if was.inputs == now.inputs else "update"
+            if passed_over(urn):
+                if was is None:
+                    continue
+                op = "same"
             for _ in run.step(urn, op, was, now):
-                if not dry:
+                if not dry and not passed_over(urn):
                     one.state[urn] = real[urn] = now
-        for urn, gone in [(urn, was) for urn, was in known.items() if urn not in declared]:
+        for urn, gone in [(urn, was) for urn, was in known.items() if urn not in declared and not passed_over(urn)]:
             for _ in run.step(urn, "delete", gone, None):
                 if gone.protect:
                     raise _protected(urn)

@@ -130,3 +130,14 @@ def test_a_state_is_exported_and_put_back(world):
     engine.set_state("cardio", before)
     world.declare({"a": 1})
     assert engine.preview("cardio").summary == {"same": 2}
+
+
+def test_a_run_for_some_resources_leaves_the_others(world):
+    engine = world.engine
+    world.declare({"a": 1, "b": 1})
+    made = engine.up("cardio")
+    [of_a] = [change.urn for change in made.changes if change.name == "a"]
+    world.declare({"a": 2, "b": 2})
+    result = engine.up("cardio", RunOptions(targets=(of_a,), message="only a"))
+    assert [change.name for change in result.changed] == ["a"]
+    assert [change.name for change in engine.preview("cardio").changed] == ["b"]

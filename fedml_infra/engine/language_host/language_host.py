@@ -13,6 +13,7 @@ import importlib.metadata
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -241,6 +242,8 @@ _MAIN: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
 
 def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    if setpriv := shutil.which("setpriv"):  # Linux: killed with us, however we end
+        command = [setpriv, "--pdeathsig", "KILL", "--", *command]
     started: queue.SimpleQueue[subprocess.Popen[bytes] | Exception] = queue.SimpleQueue()
 
     def start() -> None:

@@ -31,7 +31,7 @@ from fedml_infra.engine.stack_encryption import (
     text_kept,
     with_encryption_of,
 )
-from fedml_infra.engine.stack_files import StackFile
+from fedml_infra.engine.stack_files import StackFile, stack_files
 from fedml_infra.errors import EngineError, FedmlError, StackNotFoundError
 
 UNEXPECTED_CHANGES = 7
@@ -228,6 +228,7 @@ class PulumiEngine:
                 operation, stack, redact(done.stderr), tuple(reader.diagnostics), tuple(reader.violations),
                 done=reader.progress().done, stopped=done.stopped > 0,
                 timed_out_after=options.timeout if done.timed_out else None, status=done.status,
+                stacks=tuple(stack_files(self._project)),
             )
         )  # fmt: skip
 

@@ -148,6 +148,13 @@ class EventReader:
             return
         if not isinstance(event, dict):
             return
+        try:
+            self._read(event)
+        except (KeyError, TypeError, AttributeError) as error:
+            # A log that reads otherwise than it did must not stop a run that changes things in AWS.
+            self.diagnostics.append(Diagnostic("warning", f"An event of the engine could not be read: {error!r}"))
+
+    def _read(self, event: Mapping[str, Any]) -> None:
         if "preludeEvent" in event:
             self._emit(EventKind.STARTED)
         elif "resourcePreEvent" in event:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from difflib import get_close_matches
 
 from fedml_infra.engine.aws_refusals import refusal_in
 from fedml_infra.engine.events import Diagnostic, label
@@ -41,7 +42,7 @@ class Failure:
     stopped: bool = False
     timed_out_after: float | None = None
     status: int = 1
-    stacks: tuple[str, ...] = field(default=())
+    stacks: tuple[str, ...] = ()
     """Names that there are, for a name that there is not."""
 
     @property
@@ -75,7 +76,10 @@ def _fixed(kind: type[FedmlError], what: str, fix: str) -> Make:
 
 
 def _no_stack(match: re.Match[str], failure: Failure) -> FedmlError:
-    fix = f"There are: {', '.join(failure.stacks)}." if failure.stacks else "`fedml-infra create` or `join` makes one."
+    near = get_close_matches(match["name"], failure.stacks, 1)
+    fix = f"There are files of: {', '.join(failure.stacks)}." if failure.stacks else "`fedml-infra create` makes one."
+    if near and near[0] != match["name"]:
+        fix = f"Was {near[0]} meant? {fix}"
     return StackNotFoundError(f"There is no stack {match['name']} in the state backend", fix=fix)
 
 

@@ -195,13 +195,15 @@ def _stopped_by_signals(asked: Cancellation) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {}
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        before[signum] = signal.signal(signum, lambda *_: asked.request())
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # What is ignored stays so: a command under nohup outlives its terminal.
+    heeded = {signum: handler or signal.SIG_DFL for signum, handler in before.items() if handler != signal.SIG_IGN}
+    for signum in heeded:
+        signal.signal(signum, lambda *_: asked.request())
     try:
         yield
     finally:
-        for signum, handler in before.items():
+        for signum, handler in heeded.items():
             signal.signal(signum, handler)
 
 

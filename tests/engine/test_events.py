@@ -29,6 +29,12 @@ def test_what_is_no_event_is_passed_over():
     assert told == []
 
 
+def test_an_event_that_reads_otherwise_than_it_did_stops_nothing():
+    reader, told = read({"resourcePreEvent": {}}, {"resOutputsEvent": None}, {"summaryEvent": {}})
+    assert len(reader.diagnostics) == 2 and "could not be read" in reader.diagnostics[0].message
+    assert told[-1].kind is EventKind.ENDED
+
+
 def test_a_stacks_outputs_are_read_without_their_secrets():
     outputs = {"o": {"a": [1, 2]}, "s": SECRET}
     reader, _ = read({"resOutputsEvent": step("same", STACK, "pulumi:pulumi:Stack", new={"outputs": outputs})})

@@ -95,6 +95,11 @@ def test_what_the_engine_writes_is_told_as_what_it_means(stderr, kind, words, st
     assert answer_of(error).exit_code == status
 
 
+def test_a_name_that_there_is_not_is_answered_with_the_nearest():
+    error = classify(Failure("up", "cardoi", "error: no stack named 'cardoi' found", stacks=("cardio", "onco")))
+    assert error.fix == "Was cardio meant? There are files of: cardio, onco."
+
+
 def test_a_locked_stack_names_the_holder():
     error = classify(Failure("up", "cardio", LOCKED))
     assert isinstance(error, StackLockedByError)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,6 +105,17 @@ def test_a_plugin_in_a_folder_runs_with_its_output_streamed(stub, tmp_path):
         out += part.stdout if kind == "stdout" else b""
         err += part.stderr if kind == "stderr" else b""
     assert (out, err, part.exitcode) == (b"['a'] x=y\n", b"no\n", 7)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is Linux's")
+def test_what_it_started_ends_with_it_however_it_ends(tmp_path):
+    (tmp_path / "__main__.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+    with host() as (stub, process):
+        answers = stub.RunPlugin(language_pb2.RunPluginRequest(info=info(tmp_path), pwd=str(tmp_path)))
+        plugin = os.pidfd_open(int(next(answers).stdout))
+        process.kill()
+        assert select.select([plugin], [], [], 10)[0] == [plugin]
+        os.close(plugin)
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 
 import pytest
@@ -111,3 +112,21 @@ def test_a_program_that_is_not_there_is_an_os_error(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_dying_with_us", list)
     with pytest.raises(OSError):
         runner.run([str(tmp_path / "none")], cwd=tmp_path, env=ENV)
+
+
+def test_handlers_are_put_back_and_what_is_ignored_stays_so(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ours = signal.getsignal(signal.SIGINT)
+        # The hang-up goes to this process while the run lasts; ignored, it stops nothing.
+        done = sh(f"kill -HUP {os.getpid()}; echo on", tmp_path)
+        assert (done.stdout, done.stopped) == ("on\n", 0)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN and signal.getsignal(signal.SIGINT) is ours
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_to_this_process_stops_the_run_and_not_the_process(tmp_path):
+    script = f"trap 'exit 6' INT; kill -TERM {os.getpid()}; while :; do sleep 0.02; done"
+    done = sh(script, tmp_path)
+    assert (done.status, done.stopped) == (6, 1)

@@ -134,8 +134,8 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     require(f"Write {path} and make all this in AWS?", yes=given["yes"])
     if not is_there:
         _write_project(project)
-    check_key(request, plan, engine)
     write_stack(plan, path, engine, secrets_provider=given["secrets_provider"])
+    check_key(request, plan, engine)
     say(f"{path} is written." if not plan.resumes else f"{path} stays as it is.")
     on = Target(project, load_stack(project, plan.stack), engine, tools)
     bring_up(on, before, as_json=given["as_json"], message=given["message"], timeout=given["timeout"])

@@ -21,6 +21,7 @@ from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.errors import ConfigurationError, FedmlError, Problem
 from fedml_infra.model.ciphertext import Ciphertext
 from fedml_infra.model.fields import Sharing
+from fedml_infra.model.rights import Topology
 from fedml_infra.model.schema import render
 from fedml_infra.model.stack import STS_LIFETIME, Node, StackConfig
 from fedml_infra.model.validation import KEYS, NAMESPACE, REGION_KEY, SECRETS, validate
@@ -248,10 +249,13 @@ def _with_sharing(asked: dict[str, Any], config: StackConfig, cloud: Cloud, note
     """The values with `sharing: bucket_policy` where credentials in messages would not live from one sync to the next.
 
     A role assumed with a role's credentials lives at most an hour, with a user's own keys twelve
-    (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html, role chaining).
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html, role chaining). A joiner's stack does not know
+    the other members, so that only in a centralized federation its bucket policy names everyone who reads.
     """
     every = config.sync_sched.seconds
     if NAMESPACE + "sharing" in asked or every <= STS_LIFETIME or not config.nodes:
+        return asked
+    if not config.is_hub and config.topology is not Topology.CENTRALIZED:
         return asked
     arns = {cloud.caller_arn(Access.of(node.account), config.region) for node in config.nodes}
     by_role = any(node.node_role for node in config.nodes) or any(":assumed-role/" in arn for arn in arns)

@@ -34,17 +34,22 @@ def preflight(
     """
     accounts = find_accounts(config, settings, aws)
     check_accounts(config, settings, accounts, outputs)
+    problems: list[FedmlError] = []
     checks: list[Callable[[], FedmlError | None]] = []
     hub, nodes = stack_resources(config, account=accounts.own, node_accounts=accounts.nodes)
     for node, planned in zip(config.nodes, nodes, strict=True):
         access = Access.of(node.account, settings)
         if planned.queue_arn is not None and planned.queue_arn not in state.queue_arns:
             checks.append(_queue_check(aws, access, planned))
-        if planned.adopt_bucket or planned.bucket not in state.bucket_names:
+        if planned.bucket in state.bucket_names:
+            if planned.adopt_bucket:
+                problems.append(_made_here(planned))
+        else:
             checks.append(_bucket_check(aws, access, planned))
     if hub is not None and hub.roster_bucket not in state.bucket_names:
         checks.append(_roster_check(aws, Access.of(None, settings), hub.region, hub.roster_bucket, accounts.own))
-    _raise_all([problem for outcome in each(lambda check: check(), checks) if (problem := outcome.unwrap())])
+    problems += [problem for outcome in each(lambda check: check(), checks) if (problem := outcome.unwrap())]
+    _raise_all(problems)
     return accounts
 
 
@@ -97,6 +102,14 @@ def _roster_check(aws: Aws, access: Access, region: str, bucket: str, account: s
         )
 
     return check
+
+
+def _made_here(node: NodeResources) -> ConfigurationError:
+    """A bucket that the stack made and would delete, were it adopted now."""
+    return ConfigurationError(
+        f"Node {node.pid}: this stack made bucket {node.bucket}; with adopt_bucket: true the run would delete it.",
+        fix="Take adopt_bucket out; nothing was changed.",
+    )
 
 
 def bucket_of_others(pid: str, bucket: str) -> ResourceError:

@@ -11,7 +11,7 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.stack_files import StackFile, load
 from fedml_infra.errors import AuthenticationError
 from tests.cli.conftest import Run
-from tests.operations.worlds import KEY, MEMBER, OTHER, OWN, FileEngine, World
+from tests.operations.worlds import HUB_FILE, KEY, MEMBER, OTHER, OWN, FileEngine, World
 
 ARGUMENTS = (
     "cardio",
@@ -227,6 +227,17 @@ def test_again_with_another_key_is_refused(here: World, run: Run, monkeypatch: p
     assert "another fed_secret_key" in done.err
 
 
+def test_a_brought_key_is_compared_with_a_file_that_came_from_elsewhere(
+    here: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.write(HUB_FILE + "  fedml-infra:protect: true\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(KEY))
+    arguments = [word.replace("cardio-charite", "cardio-charite/updates") for word in ARGUMENTS]
+    done = run("create", *arguments, "--member", MEMBER, "--fed-secret-key-stdin", "--yes")
+    assert done.code == 2
+    assert "another fed_secret_key" in done.err
+
+
 def test_cut_off_before_the_key_was_in_the_file_it_goes_on(here: World, run: Run) -> None:
     run("create", *ARGUMENTS, "--preview")
     file = StackFile.new(path(here))
@@ -306,6 +317,23 @@ def test_a_long_schedule_with_a_role_shares_by_bucket_policy(here: World, run: R
 def test_a_user_s_keys_live_twelve_hours(schedule: str, sharing: str, here: World, run: Run) -> None:
     run("create", *[word.replace("m30", schedule) for word in ARGUMENTS], "--yes")
     assert str(load(path(here)).sharing) == sharing
+
+
+def test_a_node_s_role_lives_an_hour_whoever_creates(here: World, run: Run) -> None:
+    run("create", *[word.replace("m30", "h3") for word in ARGUMENTS], "--node-role", "trainer", "--yes")
+    assert str(load(path(here)).sharing) == "bucket_policy"
+
+
+@pytest.mark.parametrize(("topology", "sharing"), [("centralized", "bucket_policy"), ("decentralized", "sts")])
+def test_a_joiner_shares_by_bucket_policy_only_where_the_hub_alone_reads(
+    topology: str, sharing: str, here: World, run: Run
+) -> None:
+    here.aws.callers[Access()] = ROLE
+    topic = f"arn:aws:sns:us-east-1:{OTHER}:cardio"
+    arguments = [word.replace("m30", "h3") for word in ARGUMENTS]
+    done = run("create", *arguments, "--topic-arn", topic, "--topology", topology, "--yes")
+    assert str(load(path(here)).sharing) == sharing
+    assert ("is longer than the hour" in done.err) == (sharing == "sts")
 
 
 def test_what_is_said_of_sharing_holds(here: World, run: Run) -> None:

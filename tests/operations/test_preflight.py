@@ -125,6 +125,15 @@ def test_what_the_state_has_is_not_looked_for(two: World) -> None:
     check(two, state=State.of(exported))
 
 
+def test_a_bucket_that_the_stack_made_is_not_adopted_as_the_run_would_delete_it(two: World) -> None:
+    two.write(TWO_ACCOUNTS.replace("cardio-charite/updates\n", "cardio-charite/updates\n      adopt_bucket: true\n"))
+    two.aws.add_bucket(OWN, "us-east-1", "cardio-charite")
+    row = {"urn": "a::aws:s3/bucket:Bucket::charite", "type": "aws:s3/bucket:Bucket", "id": "cardio-charite"}
+    with pytest.raises(ConfigurationError, match="this stack made bucket cardio-charite"):
+        check(two, state=State.of({"deployment": {"resources": [row]}}))
+    check(two)
+
+
 def test_what_waits_to_be_deleted_is_not_the_stack_s() -> None:
     row = {"urn": "a::aws:s3/bucket:Bucket::x", "type": "aws:s3/bucket:Bucket", "id": "x", "delete": True}
     assert State.of({"deployment": {"resources": [row]}}).bucket_names == frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import grpc
@@ -28,8 +28,15 @@ class Lab:
     account = "222222222222"
     neighbour = "333333333333"
 
-    def __init__(self, aws: LocalAws, open_driver: Callable[[], Driver]) -> None:
+    def __init__(
+        self,
+        aws: LocalAws,
+        open_driver: Callable[[], Driver],
+        missing: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """`missing` are the properties, by type, that this local AWS does not have."""
         self.aws = aws
+        self.missing = missing
         self.open = open_driver
         self.name = f"t{uuid.uuid4().hex[:12]}"
 

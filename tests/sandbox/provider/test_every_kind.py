@@ -55,6 +55,8 @@ def test_a_refresh_of_what_was_made_finds_nothing(lab: Lab, type_: str) -> None:
 def test_each_property_that_may_change_is_updated_in_place(lab: Lab, type_: str) -> None:
     case, resource = made(lab, type_)
     for name, value in case.updates.items():
+        if (type_, name) in lab.missing:
+            continue
         wanted = changed(case.inputs, name, value)
         diff = lab.driver.diff(resource, wanted)
         assert (diff.changes, list(diff.diffs), list(diff.replaces)) == (SOME, [name], []), name

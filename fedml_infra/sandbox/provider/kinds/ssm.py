@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fedml_infra.sandbox.provider.context import Context
@@ -36,8 +37,18 @@ def check_parameter(inputs: Props) -> Iterable[Mistake]:
         yield Mistake("keyId", f"only a {SECURE} has a key")
 
 
-def put(context: Context, inputs: Props, *, overwrite: bool, tags: dict[str, str]) -> None:
-    """PutParameter. Tags can be given only where nothing is overwritten."""
+def put(
+    context: Context,
+    inputs: Props,
+    *,
+    overwrite: bool,
+    tags: dict[str, str],
+    emptied: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """PutParameter. Tags can be given only where nothing is overwritten.
+
+    `emptied` are arguments to send even where the inputs have none: what is left out stays as it was.
+    """
     value = str(inputs["value"] if "value" in inputs else inputs["insecureValue"])
     tier = inputs.get("tier", "Standard")
     if len(value) > MOST_CHARACTERS.get(tier, 4096):
@@ -46,7 +57,8 @@ def put(context: Context, inputs: Props, *, overwrite: bool, tags: dict[str, str
             "ValidationException",
             f"{tier} tier parameters support a maximum parameter value of {MOST_CHARACTERS.get(tier, 4096)} characters",
         )
-    given: dict[str, Any] = {argument: inputs[name] for argument, name in ARGUMENTS.items() if inputs.get(name)}
+    given: dict[str, Any] = dict(emptied)
+    given |= {argument: inputs[name] for argument, name in ARGUMENTS.items() if inputs.get(name)}
     if tags and not overwrite:
         given["Tags"] = tag_list(tags)
     context.client("ssm").put_parameter(
@@ -104,7 +116,8 @@ def read_parameter(context: Context, name: str, last: Props) -> Props | None:
 def update_parameter(context: Context, name: str, change: Change) -> None:
     """A new version, if anything but tags changed."""
     if change.names - {"tags", "overwrite"}:
-        put(context, change.new, overwrite=bool(change.new.get("overwrite", True)), tags={})
+        emptied = {"Description": "", "AllowedPattern": ""} if change.names & {"description", "allowedPattern"} else {}
+        put(context, change.new, overwrite=bool(change.new.get("overwrite", True)), tags={}, emptied=emptied)
     retag(context, change, lambda tags: _tag(context, name, tags), lambda keys: _untag(context, name, keys))
 
 

@@ -265,7 +265,7 @@ def _expectation(options: RunOptions) -> list[str]:
 
 
 def _common(stack: str, options: RunOptions) -> list[str]:
-    arguments = ["--stack", stack, "--suppress-progress", "--suppress-permalink"]
+    arguments = ["--stack", stack, "--suppress-progress", "--suppress-permalink=true"]
     if options.diff:
         arguments.append("--diff")
     if options.message is not None:

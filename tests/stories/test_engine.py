@@ -318,7 +318,7 @@ def test_a_change_is_told_with_what_it_was(world):
     world.engine.up("cardio")
     world.declare({"a": {"team": "blue", "n": [1, 2]}})
     seen = world.engine.preview("cardio", RunOptions(diff=True))
-    assert '~ team: "red" => "blue"' in seen.text
+    assert '~ team: "red" => "blue"' in seen.text and "Permalink" not in seen.text
     [change] = seen.changed
     assert change.op == "update"
     assert [(one.path, one.before, one.after) for one in change.properties] == [("input.team", "red", "blue")]

@@ -21,22 +21,19 @@ CANCELLED = 8
 def main(arguments: Sequence[str] | None = None, *, tools: Tools | None = None) -> int:
     """Run the command line and return its exit code: 0 to 9 as the help of every command says, 2 for wrong usage.
 
-    `tools`: AWS and the engine to act with; the real ones where None.
+    `tools`: AWS and the engine to act with; the real ones where None. Where the reader of standard output went away
+    (`… | head`), click ends the process with 1 and says nothing.
     """
     from .root import fedml_infra
 
     try:
         code = fedml_infra.main(args=arguments, prog_name="fedml-infra", standalone_mode=False, obj={"tools": tools})
-        sys.stdout.flush()
     except click.Abort:
         click.echo("Cancelled. The same command goes on from here.", err=True)
         return CANCELLED
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except BrokenPipeError:
-        _forget_standard_output()
-        return 1
     except Exception as error:
         return _tell(error)
     return code if isinstance(code, int) else 0
@@ -71,11 +68,6 @@ def _place(error: BaseException) -> str:
         return "an unknown place"
     module = trace.tb_frame.f_globals.get("__name__", "?")
     return f"{module}:{trace.tb_lineno}"
-
-
-def _forget_standard_output() -> None:
-    """The reader went away (`… | head`): keep the interpreter from complaining when it flushes at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> NoReturn:

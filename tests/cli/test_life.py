@@ -385,6 +385,14 @@ def test_a_resource_that_is_gone_is_missing(up: World, run: Run) -> None:
     assert "missing aws:sqs:Queue cardio_charite" in done.out
 
 
+def test_a_topic_that_is_gone_is_missing_and_has_no_subscriptions_to_look_at(up: World, run: Run) -> None:
+    del up.engine.reality["cardio"][up.engine.urn("cardio", Declared(TOPIC, "cardio"))]
+    up.aws._topics.clear()
+    done = run("drift", "--json")
+    assert done.code == 7, done.err
+    assert [(each["name"], each["kind"]) for each in done.json["resources"]] == [("cardio", "missing")]
+
+
 def test_a_change_of_the_stack_file_is_no_drift(up: World, run: Run) -> None:
     up.write(HUB_FILE + "    - {pid: usz, s3_bucket: cardio-usz}\n")
     done = run("drift", "--json")

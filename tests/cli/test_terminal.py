@@ -70,9 +70,10 @@ def test_colours_at_a_terminal(here: World) -> None:
 
 def test_no_colours_where_none_are_wanted(here: World) -> None:
     here.write()
-    code, screen = at_terminal(here, "up", "--yes", env={"NO_COLOR": "1"})
-    assert code == 0, screen
-    assert not re.search(r"\x1b\[[\d;]*3\dm", screen)
+    for arguments in (("preview",), ("up", "--yes")):
+        code, screen = at_terminal(here, *arguments, env={"NO_COLOR": "1"})
+        assert code == 0, screen
+        assert not re.search(r"\x1b\[[\d;]*3\dm", screen)
     code, screen = at_terminal(here, "up", "nosuch", env={"NO_COLOR": "1"})
     assert code == 6
     assert not re.search(r"\x1b\[[\d;]*3\dm", screen)

@@ -46,7 +46,9 @@ def _tell(error: Exception) -> int:
     if os.environ.get(TRACEBACK_VARIABLE) == "1":
         import traceback
 
-        traceback.print_exception(error)
+        from fedml_infra.engine.redaction import Redactor
+
+        click.echo(Redactor.of(os.environ)("".join(traceback.format_exception(error))), err=True)
     if isinstance(error, FedmlError):
         colour = False if os.environ.get("NO_COLOR") else None
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True, color=colour)

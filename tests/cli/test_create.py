@@ -357,3 +357,12 @@ def test_a_refusal_in_an_empty_folder_writes_no_project(run: Run, tmp_path_facto
     empty = tmp_path_factory.mktemp("empty")
     assert run("-C", str(empty), "create", "cardio", "--region", "us-east-1", "--yes").code == 2
     assert not any(empty.iterdir())
+
+
+def test_a_taken_queue_name_in_an_empty_folder_writes_nothing(
+    here: World, run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    empty = tmp_path_factory.mktemp("empty")
+    here.aws.add_queue(OWN, "us-east-1", "cardio_charite")
+    assert run("-C", str(empty), "create", *ARGUMENTS, "--yes").code == 4
+    assert not any(empty.iterdir())

@@ -113,11 +113,15 @@ def test_the_traceback_is_shown_where_it_was_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEDML_INFRA_TRACEBACK", "1")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "correct horse")
     try:
-        raise RuntimeError("a defect")
+        raise RuntimeError("a defect; the passphrase is correct horse")
     except RuntimeError as error:
         cli._tell(error)
-    assert "Traceback" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "a defect" in said
+    assert "correct horse" not in said
 
 
 def test_ctrl_c_ends_with_8(here: World, run: Run) -> None:

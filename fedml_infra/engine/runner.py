@@ -62,13 +62,16 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(asked))
         arguments = [*_dying_with_us(), *command]
-        log = None
+        log: int | None = None
+        written: tuple[int, ...] = ()
         if on_event_line is not None:
-            fifo = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fedml-run-"))) / "events"
-            os.mkfifo(fifo, 0o600)
-            log = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+            # A pipe without a name: nothing is left behind, however this process ends.
+            log, writing = os.pipe()
             stack.callback(os.close, log)
-            arguments += ["--event-log", str(fifo)]
+            stack.callback(os.close, writing)
+            os.set_blocking(log, False)
+            written = (writing,)
+            arguments += ["--event-log", f"/dev/fd/{writing}"]
         process = subprocess.Popen(
             arguments,
             cwd=cwd,
@@ -76,6 +79,7 @@ def run(
             stdin=stack.enter_context(_input(stdin)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=written,
             start_new_session=True,  # the terminal's Ctrl-C reaches us alone, so that it counts once
         )
         stack.enter_context(process)
@@ -96,17 +100,24 @@ def _watch(
     began = time.monotonic()
     stopping = _Stopping(process, began + timeout if timeout is not None else None, asked)
     output = {"stdout": bytearray(), "stderr": bytearray(), "events": bytearray()}
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as opened:
         for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
                 selector.register(stream.fileno(), selectors.EVENT_READ, name)
         if log is not None:
             selector.register(log, selectors.EVENT_READ, "events")
+        if hasattr(os, "pidfd_open"):  # Linux: wakes at once when the process ends
+            ended = os.pidfd_open(process.pid)
+            opened.callback(os.close, ended)
+            selector.register(ended, selectors.EVENT_READ, "end")
 
         def read_ready(seconds: float) -> bool:
             ready = selector.select(seconds)
             for key, _ in ready:
+                if key.data == "end":
+                    selector.unregister(key.fd)
+                    continue
                 try:
                     chunk = os.read(key.fd, 1 << 16)
                 except BlockingIOError:

@@ -59,7 +59,7 @@ def _cut(part: traceback.TracebackException, seen: set[int]) -> None:
 def engine_at(address: str, *, debugging: bool) -> Any:
     """The engine's service that takes messages. Without `debugging` the SDK's own debug messages stay here.
 
-    They are six calls a resource, each waited for, that the engine then drops: half of the time of a preview of 200.
+    They are six calls a resource, each waited for, that the engine then drops: a third of the time of a preview of 200.
     """
     import grpc
     from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc

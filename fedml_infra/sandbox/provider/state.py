@@ -45,7 +45,7 @@ def _asked_for(kind: Kind, name: str, old: Any, now: Mapping[str, Any]) -> Any:
     if name in now:
         return old if same(kind, name, old, now[name]) else now[name]
     # AWS does not tell it at all, or leaves out what is as by default.
-    untold = name in kind.local or name in ("region", kind.prefix) or name in kind.computed
+    untold = name in kind.local or name in ("region", kind.prefix)
     return old if untold or kind.is_default(name, old) else None
 
 

@@ -161,7 +161,7 @@ def queue(lab: Lab) -> Made:
             ),
             "sqsManagedSseEnabled": False,
         },
-        replaces={"name": lab.name + "x", "fifoQueue": True},
+        replaces={"name": lab.name + "x"},
         drifts={
             "visibilityTimeoutSeconds": set_("VisibilityTimeout", "77"),
             "delaySeconds": set_("DelaySeconds", "9"),
@@ -308,7 +308,7 @@ def lifecycle(lab: Lab) -> Made:
     return Made(
         {"bucket": name, "expectedBucketOwner": lab.account, "rules": [abort, expire]},
         updates={"rules": [abort, {**expire, "expiration": {"days": 16}}, tagged]},
-        replaces={"bucket": other, "expectedBucketOwner": REMOVED},
+        replaces={"bucket": other, "expectedBucketOwner": lab.neighbour},
         drifts={
             "rules": lambda: s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=by_hand),
         },
@@ -430,7 +430,7 @@ def parameter(lab: Lab) -> Made:
             "keyId": "alias/mine",
             "allowedPattern": "hush.*",
         },
-        replaces={"name": name + "x"},
+        replaces={"name": name + "x", "dataType": "aws:ssm:integration"},
         drifts={
             "value": lambda: ssm.put_parameter(Name=name, Value="by-hand", Type="SecureString", Overwrite=True),
             "type": lambda: ssm.put_parameter(Name=name, Value="hush-hush", Type="String", Overwrite=True),

@@ -88,7 +88,7 @@ def test_the_properties_that_replace_and_update_are_all_tried(lab: Lab, type_: s
     case = CASES[type_](lab)
     kind = KINDS[type_]
     prefixes = {"namePrefix", "bucketPrefix"}
-    assert case.replaces.keys() | prefixes >= kind.replaces - {"fifoTopic"}
+    assert case.replaces.keys() | prefixes >= kind.replaces - {"fifoTopic", "fifoQueue"}
     assert not case.replaces.keys() - kind.replaces
 
 

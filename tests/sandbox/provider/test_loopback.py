@@ -94,6 +94,16 @@ def test_a_request_that_would_leave_the_machine_is_stopped_on_its_way_out(url: s
         guard_request(SimpleNamespace(url=url))
 
 
+def test_whatever_turns_a_client_s_request_elsewhere_is_stopped() -> None:
+    def elsewhere(request: object, **_: object) -> None:
+        request.url = "http://localhost.evil.test/"  # type: ignore[attr-defined]
+
+    client = Clients().get("sqs", "http://127.0.0.1:1", "eu-central-1", Keys("a", "b"), None)
+    client.meta.events.register_last("request-created.sqs", elsewhere)
+    with pytest.raises(ProviderError, match="will not send a request to http://localhost"):
+        client.list_queues()
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1.evil.com", "https://sqs.amazonaws.com", "http://a:b@127.0.0.1"])
 def test_a_provider_with_a_hostile_endpoint_is_refused(open_driver: object, lab: Lab, url: str) -> None:
     driver = lab.open()
@@ -143,7 +153,7 @@ class Redirecting(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_HEAD = do_PUT = do_POST = answer  # noqa: N815
+    do_GET = do_HEAD = do_PUT = do_POST = answer
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -67,3 +67,9 @@ def test_an_automatic_name_survives_a_refresh(lab: Lab) -> None:
     assert now is not None
     assert now.inputs == resource.inputs
     assert not lab.driver.diff(now, {}).diffs
+
+
+@pytest.mark.parametrize(("type_", "flag"), [(QUEUE, "fifoQueue"), ("aws:sns/topic:Topic", "fifoTopic")])
+def test_an_ordered_one_is_another_one(lab: Lab, type_: str, flag: str) -> None:
+    resource = lab.driver.create(type_, {"name": f"{lab.name}.fifo", flag: True})
+    assert list(lab.driver.diff(resource, {"name": lab.name}).replaces) == [flag, "name"]

@@ -325,6 +325,12 @@ def test_the_sixth_version_of_a_policy_takes_the_place_of_the_oldest(lab: Lab) -
     ("type_", "inputs", "wrong"),
     [
         (QUEUE, {"visibilityTimeoutSeconds": 50_000}, "visibilityTimeoutSeconds"),
+        (QUEUE, {"name": "a.b"}, "name"),
+        (QUEUE, {"name": "q" * 81}, "name"),
+        (QUEUE, {"contentBasedDeduplication": True}, "contentBasedDeduplication"),
+        (TOPIC, {"name": "a/b"}, "name"),
+        (TOPIC, {"name": "t", "fifoTopic": True}, "name"),
+        (TOPIC, {"contentBasedDeduplication": True}, "contentBasedDeduplication"),
         (QUEUE, {"messageRetentionSeconds": 59}, "messageRetentionSeconds"),
         (QUEUE, {"sqsManagedSseEnabled": True, "kmsMasterKeyId": "k"}, "kmsMasterKeyId"),
         (PARAMETER, {"type": "Secret", "value": "v"}, "type"),

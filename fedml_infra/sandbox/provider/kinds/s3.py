@@ -127,6 +127,7 @@ KINDS = (
         prefix="bucketPrefix",
         name_limit=63,
         local={"forceDestroy": False, "objectLockEnabled": False},
+        computed=frozenset({"objectLockEnabled"}),
         untold=frozenset({"hostedZoneId", "websiteDomain", "websiteEndpoint"}),
         derived={
             **TAGS_ARE,

@@ -68,6 +68,7 @@ def setting(
     extra: Mapping[str, str] | None = None,
     sets: Iterable[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    computed: Iterable[str] = (),
     drop: Callable[[Context, str, Props], None] | None = None,
 ) -> Kind:
     """A setting of a bucket: `put_bucket_<what>`, `get_bucket_<what>` and the call `delete`.
@@ -121,6 +122,7 @@ def setting(
         replaces=frozenset({"bucket", *({"expectedBucketOwner"} & set(inputs))}),
         sets=frozenset(sets),
         defaults=defaults or {},
+        computed=frozenset(computed),
     )
 
 
@@ -299,6 +301,7 @@ KINDS = (
         inputs=("expectedBucketOwner", "transitionDefaultMinimumObjectSize"),
         extra={"transitionDefaultMinimumObjectSize": "TransitionDefaultMinimumObjectSize"},
         sets=("rules",),
+        computed=("expectedBucketOwner", "transitionDefaultMinimumObjectSize"),
         defaults={"transitionDefaultMinimumObjectSize": OneOf(("all_storage_classes_128K", ""))},
     ),
     setting(

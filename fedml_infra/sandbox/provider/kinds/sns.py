@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from fedml_infra.sandbox.provider import documents
 from fedml_infra.sandbox.provider.comparing import same_document
 from fedml_infra.sandbox.provider.context import Context
-from fedml_infra.sandbox.provider.kind import Change, Kind, OneOf
+from fedml_infra.sandbox.provider.kind import Change, Kind, Mistake, OneOf
 from fedml_infra.sandbox.provider.kinds.shared import (
     TAGS_ARE,
     Attribute,
@@ -19,7 +21,7 @@ from fedml_infra.sandbox.provider.kinds.shared import (
     tag_list,
 )
 from fedml_infra.sandbox.provider.refusals import AwsError, ProviderError, is_gone
-from fedml_infra.sandbox.provider.wire import Props
+from fedml_infra.sandbox.provider.wire import Props, has_unknown
 
 SUBSCRIBE_SECONDS = "FEDML_INFRA_SANDBOX_SUBSCRIBE_SECONDS"
 """Environment variable: how long a Subscribe that is not allowed yet is tried again."""
@@ -48,7 +50,19 @@ SUBSCRIPTION = {
 }
 
 
+NAME, FIFO_NAME = r"[0-9A-Za-z_-]{1,256}", r"[0-9A-Za-z_-]{1,251}\.fifo"
+
+
 # -- Topic
+
+
+def check_topic(inputs: Props) -> Iterable[Mistake]:
+    """What can be seen to be wrong without asking AWS."""
+    name = inputs.get("name")
+    if isinstance(name, str) and not re.fullmatch(FIFO_NAME if inputs.get("fifoTopic") else NAME, name):
+        yield Mistake("name", f"invalid topic name: {name}")
+    if inputs.get("contentBasedDeduplication") is True and not inputs.get("fifoTopic") and not has_unknown(inputs):
+        yield Mistake("contentBasedDeduplication", "can only be set for FIFO topics")
 
 
 def create_topic(context: Context, inputs: Props) -> str:
@@ -140,9 +154,10 @@ _topic = Kind(
     read=read_topic,
     update=update_topic,
     delete=delete_topic,
+    check=check_topic,
     replaces=frozenset({"name", "namePrefix", "fifoTopic"}),
     documents=frozenset({"policy", "deliveryPolicy"}),
-    computed=frozenset({"policy"}),
+    computed=frozenset({"policy", "signatureVersion", "tracingConfig"}),
     untold=frozenset({"beginningArchiveTime"}),
     name="name",
     prefix="namePrefix",
@@ -302,7 +317,7 @@ _subscription = Kind(
     computed=frozenset({"filterPolicyScope"}),
     defaults={
         "rawMessageDelivery": False,
-        "filterPolicy": OneOf(("", "{}")),
+        "filterPolicy": OneOf(("{}", "")),
         "filterPolicyScope": OneOf(("MessageAttributes", "")),
         "redrivePolicy": "",
         "deliveryPolicy": "",

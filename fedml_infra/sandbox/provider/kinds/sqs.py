@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,8 @@ QUEUE = {
     "redrivePolicy": Attribute("RedrivePolicy"),
     "redriveAllowPolicy": Attribute("RedriveAllowPolicy"),
 }
+
+NAME, FIFO_NAME = r"[0-9A-Za-z_-]{1,80}", r"[0-9A-Za-z_-]{1,75}\.fifo"
 
 RANGES = {
     "delaySeconds": (0, 900),
@@ -73,10 +76,15 @@ def set_queue_attributes(context: Context, url: str, wanted: Mapping[str, str]) 
 
 def check_queue(inputs: Props) -> Iterable[Mistake]:
     """What can be seen to be wrong without asking AWS."""
+    name_ = inputs.get("name")
+    if isinstance(name_, str) and not re.fullmatch(FIFO_NAME if inputs.get("fifoQueue") else NAME, name_):
+        yield Mistake("name", f"invalid queue name: {name_}")
     for name, (least, most) in RANGES.items():
         value = inputs.get(name)
         if isinstance(value, int) and not least <= value <= most:
             yield Mistake(name, f"expected {name} to be in the range ({least} - {most}), got {value}")
+    if inputs.get("contentBasedDeduplication") is True and not inputs.get("fifoQueue") and not has_unknown(inputs):
+        yield Mistake("contentBasedDeduplication", "can only be set for FIFO queues")
     if inputs.get("sqsManagedSseEnabled") is True and inputs.get("kmsMasterKeyId") and not has_unknown(inputs):
         yield Mistake("kmsMasterKeyId", "conflicts with sqsManagedSseEnabled")
 
@@ -179,7 +187,15 @@ _queue = Kind(
     replaces=frozenset({"name", "namePrefix", "fifoQueue"}),
     documents=DOCUMENTS,
     computed=frozenset(
-        {"policy", "redriveAllowPolicy", "sqsManagedSseEnabled", "deduplicationScope", "fifoThroughputLimit"}
+        {
+            "policy",
+            "redrivePolicy",
+            "redriveAllowPolicy",
+            "sqsManagedSseEnabled",
+            "kmsDataKeyReusePeriodSeconds",
+            "deduplicationScope",
+            "fifoThroughputLimit",
+        }
     ),
     name="name",
     prefix="namePrefix",

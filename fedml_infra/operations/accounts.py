@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.errors import AuthenticationError
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.stack import AccountAccess, StackConfig
+from fedml_infra.sandbox import profiles as sandbox_profiles
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,6 @@ class Accounts:
     nodes: Mapping[str, str] = field(default_factory=dict)
 
 
-def aws_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The `aws:*` keys of a stack file as arguments of Pulumi's `aws.Provider`, region and version left out."""
-    settings = {}
-    for key, value in values.items():
-        namespace, _, name = key.partition(":")
-        if namespace == "aws" and name not in ("region", "version"):
-            settings[re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()] = value
-    return settings
-
-
 def find_accounts(config: StackConfig, settings: Mapping[str, Any], aws: Aws) -> Accounts:
     """Ask STS whose all the stack's credentials are, each once and all at the same moment.
 
@@ -40,6 +30,9 @@ def find_accounts(config: StackConfig, settings: Mapping[str, Any], aws: Aws) ->
     """
     ways: list[AccountAccess | None] = [None, *(node.account for node in config.nodes)]
     distinct = tuple(dict.fromkeys(ways))
+    # In the sandbox any account has a profile, which a stack file just written may be the first to name.
+    profiles = (way.profile for way in distinct if way is not None and way.profile is not None)
+    sandbox_profiles.ensure(filter(None, map(sandbox_profiles.account_of, profiles)))
 
     def ask(way: AccountAccess | None) -> str:
         return aws.account_of(Access.of(way, settings), config.region)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fedml_infra.aws.provider_settings import provider_settings
 from fedml_infra.engine.stack_files import StackFile, stack_files
 from fedml_infra.errors import ConfigurationError, StackNotFoundError
 from fedml_infra.model.mistake import nearest
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.operations.accounts import aws_settings
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Stack:
     @property
     def settings(self) -> dict[str, Any]:
         """The file's `aws:*` keys as arguments of Pulumi's `aws.Provider`."""
-        return aws_settings(self.values)
+        return provider_settings(self.values)
 
 
 def load_stack(project: Path, name: str | None) -> Stack:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime import config as runtime_config
 
+from fedml_infra.aws.provider_settings import provider_settings
 from fedml_infra.errors import FedmlError
 from fedml_infra.model.validation import from_engine_config, validate
 from fedml_infra.program.federation import Federation, FederationArgs
-from fedml_infra.program.providers import ambient_settings
 
 
 def engine_config() -> dict[str, str]:
@@ -27,6 +27,6 @@ def federation_from_configuration() -> Federation:
     try:
         values = engine_config()
         config = validate(from_engine_config(values), stack=pulumi.get_stack())
-        return Federation(config.fed_name, FederationArgs(config, ambient_settings(values)))
+        return Federation(config.fed_name, FederationArgs(config, provider_settings(values)))
     except FedmlError as error:
         raise pulumi.RunError(str(error)) from None

@@ -64,10 +64,11 @@ class Federation(pulumi.ComponentResource):
         hub = self._hub(hub_resources(args.config, account), planned, args.settings) if args.config.is_hub else None
         self.hub = hub
         declared = {node.pid: self._node(node, planned[node.pid], hub, args.settings) for node in args.config.nodes}
-        self.federation = pulumi.Output.from_input(self._summary(hub, topic_arn))
+        # A plain value in one output: Pulumi would lift each member of a list by itself, a millisecond each.
+        self.federation = self._roster_bucket(hub, topic_arn).apply(lambda roster: self._summary(roster, topic_arn))
         outputs: dict[str, pulumi.Input[dict[str, str | None]]] = {pid: node.outputs for pid, node in declared.items()}
         self.nodes = pulumi.Output.all(**outputs)
-        self.register_outputs({"federation": self.federation, "nodes": self.nodes})
+        self.register_outputs({})
 
     def _plan(self, node: NodeConfig, topic_arn: str) -> NodeResources:
         account = self._access.account(node.account)
@@ -123,9 +124,15 @@ class Federation(pulumi.ComponentResource):
         old_keys = {old.epoch: old.key.get_secret_value() for old in config.fed_old_keys}
         return node_secret(config.fed_epoch, config.fed_secret_key.get_secret_value(), old_keys)
 
-    def _summary(self, hub: Hub | None, topic_arn: str) -> dict[str, Any]:
+    def _roster_bucket(self, hub: Hub | None, topic_arn: str) -> pulumi.Output[str]:
+        """The hub's own; a joiner finds the roster under the derived name, in the topic's account and region."""
+        if hub is not None:
+            return hub.roster_bucket
+        topic = Arn.parse(topic_arn)
+        return pulumi.Output.from_input(roster_bucket_name(self._config.fed_name, topic.account, topic.region))
+
+    def _summary(self, roster: str, topic_arn: str) -> dict[str, Any]:
         config = self._config
-        roster = hub.roster_bucket if hub else _roster_bucket_of(config.fed_name, Arn.parse(topic_arn))
         return {
             "name": config.fed_name,
             "topology": str(config.topology),
@@ -142,8 +149,3 @@ class Federation(pulumi.ComponentResource):
                 for member in config.members
             ],
         }
-
-
-def _roster_bucket_of(fed_name: str, topic: Arn) -> str:
-    """Where a joiner finds the roster: the derived name, from the topic's account and region."""
-    return roster_bucket_name(fed_name, topic.account, topic.region)

@@ -74,7 +74,9 @@ class Hub(pulumi.ComponentResource):
                 region=hub.region,
                 policy=roster_bucket_policy(hub, args.readers),
                 tags=args.tags,
-                kms_key_arn=args.kms_key_arn,
+                # Never under the organisation's own KMS key, which members may not use: the roster is signed, and the
+                # keys in it are sealed to each member.
+                kms_key_arn=None,
                 force_destroy=True,  # only our own objects are in it
             ),
             parent=self,

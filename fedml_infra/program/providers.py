@@ -6,8 +6,6 @@ exactly the regional resources, where a provider with another region would repla
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,24 +24,6 @@ ACCOUNT_SETTINGS = frozenset({"allowed_account_ids", "forbidden_account_ids"})
 """Settings that say which account is meant: the stack's own, not that of a node elsewhere."""
 
 ROLE_SESSION = "fedml-infra"
-
-
-def ambient_settings(config: Mapping[str, str]) -> dict[str, Any]:
-    """The stack's `aws:*` configuration as arguments of `aws.Provider`, without the region.
-
-    An explicit provider inherits nothing from the stack's configuration, so that what a person set there
-    (`aws:profile`, `aws:endpoints`, …) is handed on.
-    """
-    settings: dict[str, Any] = {}
-    for key, text in config.items():
-        namespace, _, name = key.partition(":")
-        if namespace == "aws" and name not in ("region", "version"):
-            settings[_snake_case(name)] = json.loads(text) if text[:1] in ("[", "{") else text
-    return settings
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _arguments(settings: Mapping[str, Any], access: AccountAccess | None) -> dict[str, Any]:

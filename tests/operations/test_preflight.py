@@ -10,7 +10,7 @@ import pytest
 from fedml_infra.aws.sessions import Access, Role
 from fedml_infra.errors import AuthenticationError, ConfigurationError, ResourceError
 from fedml_infra.model.tags import ownership_tags
-from fedml_infra.operations.accounts import Accounts, aws_settings, check_accounts
+from fedml_infra.operations.accounts import Accounts, check_accounts
 from fedml_infra.operations.load import Stack, load_stack
 from fedml_infra.operations.preflight import preflight
 from fedml_infra.operations.state import State
@@ -137,11 +137,6 @@ def test_a_bucket_that_the_stack_made_is_not_adopted_as_the_run_would_delete_it(
 def test_what_waits_to_be_deleted_is_not_the_stack_s() -> None:
     row = {"urn": "a::aws:s3/bucket:Bucket::x", "type": "aws:s3/bucket:Bucket", "id": "x", "delete": True}
     assert State.of({"deployment": {"resources": [row]}}).bucket_names == frozenset()
-
-
-def test_provider_settings_are_those_of_the_aws_namespace() -> None:
-    values = {"aws:region": "us-east-1", "aws:allowedAccountIds": [OWN], "aws:profile": "p", "other:profile": "q"}
-    assert aws_settings(values) == {"allowed_account_ids": [OWN], "profile": "p"}
 
 
 def test_account_ids_written_as_numbers_are_allowed(two: World) -> None:

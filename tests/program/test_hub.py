@@ -76,6 +76,13 @@ def test_an_own_kms_key_encrypts_the_topic(declare):
     assert declare(hub(kms_key_arn=key)).one("sns/topic:Topic")["kmsMasterKeyId"] == key
 
 
+def test_the_roster_bucket_is_never_under_a_key_that_members_may_not_use(declare):
+    key = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    settings = "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    (rule,) = declare(hub(kms_key_arn=key)).one(settings)["rules"]
+    assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
+
+
 def test_the_federation_output_names_everything(declare):
     assert declare(hub(fed_epoch=2, topology="centralized")).outputs["federation"] == {
         "name": "cardio",

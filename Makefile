@@ -28,7 +28,7 @@ setup: .make/installed .make/engine ## .venv with the command, and the Pulumi en
 	@$(STEP) "Locked requirements" .make/requirements.log $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.make/installed: .make/requirements pyproject.toml
+.make/installed: .make/requirements pyproject.toml setup.py
 	@$(STEP) "The command $(BIN)/fedml-infra" .make/install.log $(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

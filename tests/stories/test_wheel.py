@@ -68,5 +68,5 @@ def test_it_installs_as_a_tool_of_its_own_and_runs(wheel: Path, tmp_path: Path) 
     assert "federation" in helped.stdout
     python = tmp_path / "tools" / "fedml-infra" / "bin" / "python"
     assert subprocess.run([python, "-c", "import cli"], cwd=tmp_path, capture_output=True).returncode != 0
-    program = "from fedml_infra.program import Federation; from fedml_infra.engine.install import go_module"
+    program = "from fedml_infra.program import Federation; from fedml_infra.engine.build import go_module; go_module()"
     assert subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True).returncode == 0

@@ -18,9 +18,10 @@ from fedml_infra.model.arns import (
     role_arn,
     topic_arn,
 )
+from fedml_infra.model.bucket import BucketLocation
 from fedml_infra.model.fields import Sharing
 from fedml_infra.model.regions import is_opt_in, partition_of
-from fedml_infra.model.rights import Right, Rights
+from fedml_infra.model.rights import BOTH, Right, Rights
 from fedml_infra.model.stack import Node, StackConfig
 
 Grants = Mapping[str, Rights]
@@ -39,6 +40,22 @@ class HubResources:
     topic_arn: str
     roster_bucket: str
     roster_bucket_arn: str
+
+    @classmethod
+    def of(cls, federation: str, *, account: str, region: str, roster_bucket: str | None = None) -> HubResources:
+        """A hub of these names; the roster bucket's is derived where none is given. MistakeError for no region."""
+        partition = partition_of(region)
+        bucket = roster_bucket or names.roster_bucket_name(federation, account, region)
+        return cls(
+            federation=federation,
+            account=account,
+            region=region,
+            partition=partition,
+            topic_name=federation,
+            topic_arn=topic_arn(region, account, federation),
+            roster_bucket=bucket,
+            roster_bucket_arn=bucket_arn(partition, bucket),
+        )
 
 
 @dataclass(frozen=True)
@@ -71,61 +88,86 @@ class NodeResources:
     kms_key_arn: str | None
     service_principal: str
 
+    @classmethod
+    def of(
+        cls,
+        federation: str,
+        pid: str,
+        *,
+        account: str,
+        region: str,
+        topic_arn: str,
+        bucket: BucketLocation,
+        rights: Rights = BOTH,
+        adopt_bucket: bool = False,
+        sharing: Sharing = Sharing.STS,
+        node_role: str | None = None,
+        kms_key_arn: str | None = None,
+        iam_path: str = "/",
+    ) -> NodeResources:
+        """A node of these names on the topic of that ARN; `kms_key_arn` is of a key in `region`.
+
+        MistakeError where the region is none, or the topic's ARN is none.
+        """
+        partition = partition_of(region)
+        queue = dead_letters = role = None
+        if Right.RECEIVE in rights:
+            queue, dead_letters = names.queue_name(federation, pid), names.dead_letter_queue_name(federation, pid)
+        if sharing is Sharing.STS:
+            role = names.reader_role_name(federation, pid)
+        policy, parameter = names.node_policy_name(federation, pid), names.parameter_name(federation, pid)
+        return cls(
+            federation=federation,
+            pid=pid,
+            account=account,
+            region=region,
+            partition=partition,
+            rights=rights,
+            topic_arn=topic_arn,
+            queue_name=queue,
+            queue_arn=queue and queue_arn(region, account, queue),
+            dead_letter_queue_name=dead_letters,
+            dead_letter_queue_arn=dead_letters and queue_arn(region, account, dead_letters),
+            bucket=bucket.bucket,
+            prefix=bucket.prefix,
+            bucket_arn=bucket_arn(partition, bucket.bucket),
+            objects_arn=bucket_arn(partition, bucket.objects),
+            adopt_bucket=adopt_bucket,
+            reader_role_name=role,
+            reader_role_arn=role and role_arn(partition, account, role, iam_path),
+            node_policy_name=policy,
+            node_policy_arn=policy_arn(partition, account, policy, iam_path),
+            parameter_name=parameter,
+            parameter_arn=parameter_arn(region, account, parameter),
+            node_role=node_role,
+            kms_key_arn=kms_key_arn,
+            service_principal=sns_principal(Arn.parse(topic_arn).region, region),
+        )
+
 
 def hub_resources(config: StackConfig, account: str) -> HubResources:
     """The hub that an administrator's stack declares in `account`. ValueError for a joiner's stack."""
     if not config.is_hub:
         raise ValueError(f"the stack of {config.fed_name} joins a federation and declares no hub")
-    partition = partition_of(config.region)
-    bucket = config.roster_bucket or names.roster_bucket_name(config.fed_name, account, config.region)
-    return HubResources(
-        federation=config.fed_name,
-        account=account,
-        region=config.region,
-        partition=partition,
-        topic_name=config.fed_name,
-        topic_arn=topic_arn(config.region, account, config.fed_name),
-        roster_bucket=bucket,
-        roster_bucket_arn=bucket_arn(partition, bucket),
-    )
+    return HubResources.of(config.fed_name, account=account, region=config.region, roster_bucket=config.roster_bucket)
 
 
 def node_resources(config: StackConfig, node: Node, *, account: str, topic_arn: str) -> NodeResources:
     """What one own node has in `account`, on the topic of that ARN."""
-    federation, pid, region = config.fed_name, node.pid, config.node_region(node)
-    partition, rights = partition_of(region), config.node_rights(node)
-    queue = dead_letters = role = None
-    if Right.RECEIVE in rights:
-        queue, dead_letters = names.queue_name(federation, pid), names.dead_letter_queue_name(federation, pid)
-    if config.sharing is Sharing.STS:
-        role = names.reader_role_name(federation, pid)
-    policy, parameter = names.node_policy_name(federation, pid), names.parameter_name(federation, pid)
-    return NodeResources(
-        federation=federation,
-        pid=pid,
+    region = config.node_region(node)
+    return NodeResources.of(
+        config.fed_name,
+        node.pid,
         account=account,
         region=region,
-        partition=partition,
-        rights=rights,
         topic_arn=topic_arn,
-        queue_name=queue,
-        queue_arn=queue and queue_arn(region, account, queue),
-        dead_letter_queue_name=dead_letters,
-        dead_letter_queue_arn=dead_letters and queue_arn(region, account, dead_letters),
-        bucket=node.s3_bucket.bucket,
-        prefix=node.s3_bucket.prefix,
-        bucket_arn=bucket_arn(partition, node.s3_bucket.bucket),
-        objects_arn=bucket_arn(partition, node.s3_bucket.objects),
+        bucket=node.s3_bucket,
+        rights=config.node_rights(node),
         adopt_bucket=node.adopt_bucket,
-        reader_role_name=role,
-        reader_role_arn=role and role_arn(partition, account, role, config.iam_path),
-        node_policy_name=policy,
-        node_policy_arn=policy_arn(partition, account, policy, config.iam_path),
-        parameter_name=parameter,
-        parameter_arn=parameter_arn(region, account, parameter),
+        sharing=config.sharing,
         node_role=node.node_role,
         kms_key_arn=config.kms_key_in(region),
-        service_principal=sns_principal(Arn.parse(topic_arn).region, region),
+        iam_path=config.iam_path,
     )
 
 

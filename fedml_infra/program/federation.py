@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -34,7 +35,7 @@ class FederationArgs:
     """
 
     config: StackConfig
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Federation(pulumi.ComponentResource):
@@ -43,8 +44,9 @@ class Federation(pulumi.ComponentResource):
     Outputs: `federation` (name, topology, schedule, epoch, topic_arn, roster_bucket, members) and `nodes`
     (pid -> what `Node.outputs` says).
 
-    Raises ConfigurationError where the configuration has no federation key, or an adopted bucket is not the
-    account's own; PolicyError where a policy would be larger than AWS takes.
+    Raises AuthenticationError where AWS does not say whose the credentials are; ConfigurationError where the
+    configuration has no federation key, or an adopted bucket is not the account's own; PolicyError where a policy
+    would be larger than AWS takes.
     """
 
     federation: pulumi.Output[dict[str, Any]]
@@ -121,7 +123,8 @@ class Federation(pulumi.ComponentResource):
                 "the stack has no fedml-infra:fed_secret_key",
                 fix="make one with: head -c16 /dev/urandom | base64 | pulumi config set --secret fed_secret_key",
             )
-        old_keys = {old.epoch: old.key.get_secret_value() for old in config.fed_old_keys}
+        now = datetime.now(UTC)
+        old_keys = {old.epoch: old.key.get_secret_value() for old in config.fed_old_keys if now < old.drop_after}
         return node_secret(config.fed_epoch, config.fed_secret_key.get_secret_value(), old_keys)
 
     def _roster_bucket(self, hub: Hub | None, topic_arn: str) -> pulumi.Output[str]:

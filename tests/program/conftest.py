@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pulumi
 import pulumi.runtime
 import pytest
@@ -27,11 +28,23 @@ class Declared:
     provider: str
 
 
+class Refused(grpc.RpcError):
+    """What the engine answers an invoke that a provider could not do."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
+
+
 @dataclass
 class Monitor(pulumi.runtime.Mocks):
     """Answers as an AWS would to which nothing can go wrong; `accounts` are those of profiles and roles."""
 
     accounts: Mapping[str, str]
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """What a provider answers that cannot say whose its credentials are, by profile or role; "" is the stack's own."""
     declared: list[Declared] = field(default_factory=list)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -41,7 +54,11 @@ class Monitor(pulumi.runtime.Mocks):
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         assert args.token == "aws:index/getCallerIdentity:getCallerIdentity"
-        way = args.provider.rpartition("::")[0].rpartition("::aws-")[2]
+        # The reference is <urn, which ends with the name>::<name>-id, and a name may hold "::" itself.
+        name = args.provider.partition("providers:aws::")[2].removesuffix("-id")
+        way = name[: (len(name) - len("::")) // 2].removeprefix("aws").removeprefix("-")
+        if way in self.refusals:
+            raise Refused(self.refusals[way])
         return {"accountId": self.accounts.get(way, ACCOUNT), "arn": "", "userId": "", "id": ""}
 
 
@@ -80,16 +97,22 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def declare(loop: asyncio.AbstractEventLoop) -> Declare:
     """`declare(config, accounts={profile: account}, settings={…})`; config has full keys, without the usual ones.
 
-    As a preview, in which the program makes no call of its own.
+    As a preview, in which the program makes no call of its own, unless told otherwise. `refusals` are as
+    Monitor's.
     """
 
     def run(
-        config: Mapping[str, Any], accounts: Mapping[str, str] | None = None, settings: Mapping[str, Any] | None = None
+        config: Mapping[str, Any],
+        accounts: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        preview: bool = True,
+        refusals: Mapping[str, str] | None = None,
     ) -> World:
         from fedml_infra.program import Federation, FederationArgs
 
-        monitor = Monitor(accounts or {})
-        pulumi.runtime.set_mocks(monitor, project="fedml-infra", stack="cardio", preview=True)
+        monitor = Monitor(accounts or {}, refusals or {})
+        pulumi.runtime.set_mocks(monitor, project="fedml-infra", stack="cardio", preview=preview)
         values = {
             "aws:region": "us-east-1",
             "fedml-infra:fed_name": "cardio",

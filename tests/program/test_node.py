@@ -212,6 +212,7 @@ def test_a_role_to_assume_is_the_providers(declare):
     assert json.loads(provider.inputs["assumeRoles"]) == [
         {"externalId": "fed-42", "roleArn": role, "sessionName": "fedml-infra"}
     ]
+    assert world.outputs["nodes"]["insel"]["account"] == "333333333333"
 
 
 def test_the_stacks_aws_settings_reach_the_provider_but_not_into_another_account(declare):
@@ -242,3 +243,12 @@ def test_the_outputs_name_everything_a_node_needs(declare):
         "subscription_arn",
     }
     assert (outputs["account"], outputs["bucket"], outputs["prefix"]) == ("111111111111", "insel-fed", "updates")
+
+
+def test_an_old_key_goes_from_the_parameter_when_its_time_is_over(declare):
+    old = {
+        "1": {"key": "Dw4NDAsKCQgHBgUEAwIBAA==", "drop_after": "2020-01-01T00:00:00Z"},
+        "2": {"key": "Dw4NDAsKCQgHBgUEAwIBAQ==", "drop_after": "2999-01-01T00:00:00Z"},
+    }
+    parameter = declare(joiner(fed_epoch=3, fed_old_keys=json.dumps(old))).one("ssm/parameter:Parameter")
+    assert json.loads(parameter["value"]["value"])["keys"].keys() == {"2", "3"}

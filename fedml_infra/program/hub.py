@@ -38,6 +38,9 @@ class Hub(pulumi.ComponentResource):
     """Topic, topic policy and roster bucket.
 
     Outputs: `topic_arn`, `roster_bucket` (name); `topic_policy` is the resource to depend on before subscribing.
+
+    Raises PolicyError where the topic's or the roster bucket's policy would be larger than AWS takes; the run fails
+    where a stranger's subscription could not be removed.
     """
 
     topic_arn: pulumi.Output[str]
@@ -48,6 +51,8 @@ class Hub(pulumi.ComponentResource):
         hub = args.resources
         document = topic_policy(hub, args.grants)
         check_size(Kind.TOPIC, document)
+        roster_policy = roster_bucket_policy(hub, args.readers)
+        check_size(Kind.BUCKET, roster_policy)
         options = pulumi.ResourceOptions(parent=self)
         topic = aws.sns.Topic(
             hub.topic_name,
@@ -72,7 +77,7 @@ class Hub(pulumi.ComponentResource):
                 bucket=hub.roster_bucket,
                 account=hub.account,
                 region=hub.region,
-                policy=roster_bucket_policy(hub, args.readers),
+                policy=roster_policy,
                 tags=args.tags,
                 # Never under the organisation's own KMS key, which members may not use: the roster is signed, and the
                 # keys in it are sealed to each member.

@@ -36,7 +36,7 @@ class NodeArgs:
     """
 
     resources: NodeResources
-    secret: pulumi.Input[str]
+    secret: pulumi.Input[str] = field(repr=False)
     retention: Schedule
     message_filter: str = "sender"
     readers: tuple[str, ...] = ()
@@ -173,7 +173,7 @@ class Node(pulumi.ComponentResource):
                 policy=document,
                 tags=args.tags,
                 prefix=node.prefix,
-                expire_after_days=max(1, -(-args.retention.seconds // 86_400)),
+                expire_after_days=args.retention.days,
                 kms_key_arn=node.kms_key_arn,
             ),
             parent=self,

@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from fedml_infra.errors import AuthenticationError
 from fedml_infra.model.regions import home_region, partition_of
 from fedml_infra.model.stack import AccountAccess
 
@@ -53,7 +54,10 @@ class Providers:
         return self._get(access)[0]
 
     def account(self, access: AccountAccess | None) -> str:
-        """The account id that these credentials belong to, asked of STS by the provider itself."""
+        """The account id that these credentials belong to, asked of STS by the provider itself.
+
+        Raises AuthenticationError, in the provider's words, where there is no answer.
+        """
         return self._get(access)[1]
 
     def _get(self, access: AccountAccess | None) -> tuple[aws.Provider, str]:
@@ -64,9 +68,19 @@ class Providers:
                 opts=pulumi.ResourceOptions(parent=self._parent),
                 **_arguments(self._settings, access),
             )
-            caller = aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider))
-            self._made[access] = provider, caller.account_id
+            self._made[access] = provider, _account_of(provider, access)
         return self._made[access]
+
+
+def _account_of(provider: aws.Provider, access: AccountAccess | None) -> str:
+    try:
+        return str(aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider)).account_id)
+    except Exception as error:  # the SDK raises nothing narrower for an invoke that failed
+        whose = f"those of {access.profile or access.assume_role}" if access else "the stack's own"
+        raise AuthenticationError(
+            f"AWS did not say which account the credentials ({whose}) belong to: {error}",
+            fix="`aws sts get-caller-identity` shows who you are; log in again, or name a profile with AWS_PROFILE.",
+        ) from None
 
 
 def _provider_name(access: AccountAccess | None) -> str:

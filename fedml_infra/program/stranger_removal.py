@@ -12,6 +12,7 @@ import pulumi
 
 from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.subscriptions import Receivers, remove_strangers
+from fedml_infra.errors import FedmlError
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,13 @@ class StrangerRemoval:
     def run(self, _: object = None) -> tuple[str, ...]:
         """Unsubscribe every stranger; returns their subscription ARNs.
 
-        Raises ResourceError where one could not be taken off: the run fails and the next one tries again.
+        Raises pulumi.RunError, which the engine prints without a traceback, where the topic could not be looked at
+        or one could not be taken off: the run fails and the next one tries again.
         """
-        done = remove_strangers(self.access, self.region, self.topic_arn, self.receivers)
+        try:
+            done = remove_strangers(self.access, self.region, self.topic_arn, self.receivers)
+        except FedmlError as error:
+            raise pulumi.RunError(str(error)) from None
         for row in done.removed:
             pulumi.log.warn(f"removed the subscription of {row}: no queue of a receiving member")
         for row in done.pending:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fedml_infra.model.arns import root_arn
+from fedml_infra.model.arns import Arn, root_arn
 from fedml_infra.model.regions import dns_suffix, partition_of
 from fedml_infra.model.resources import Grants, HubResources, NodeResources
 from fedml_infra.model.rights import Right
@@ -19,8 +19,10 @@ def node_key_statements(node: NodeResources, readers: Sequence[str] = ()) -> Doc
 
     SNS must make and open data keys to send to an encrypted queue, for the federation's topic only (Amazon SQS, "Key
     management", Configure KMS permissions for AWS services). `readers` are the accounts that read payloads under
-    `sharing: bucket_policy`. The account's own principals need nothing here: KMS's default key policy leaves them to
-    identity policies (AWS KMS, "Default key policy"); a key without that default needs the node's role added.
+    `sharing: bucket_policy`. The principals of the key's own account need nothing here: KMS's default key policy leaves
+    them to identity policies (AWS KMS, "Default key policy"); a key without that default needs the node's role added.
+    A node in another account than its key's needs the key's consent as well (AWS KMS, "Allowing users in other
+    accounts to use a KMS key"): its account may then decide who in it.
     """
     statements = []
     if node.queue_arn is not None:
@@ -31,6 +33,16 @@ def node_key_statements(node: NodeResources, readers: Sequence[str] = ()) -> Doc
                 _THIS_KEY,
                 principal={"Service": node.service_principal},
                 condition={"ArnEquals": {"aws:SourceArn": node.topic_arn}},
+            )
+        )
+    if node.kms_key_arn is not None and Arn.parse(node.kms_key_arn).account != node.account:
+        statements.append(
+            allow(
+                "AllowNodeAccount",
+                ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+                _THIS_KEY,
+                principal={"AWS": root_arn(node.partition, node.account)},
+                condition={"StringEquals": {"kms:ViaService": node_services(node)}},
             )
         )
     others = sorted(set(readers) - {node.account}) if node.reader_role_arn is None else []
@@ -71,6 +83,12 @@ def topic_key_statements(hub: HubResources, grants: Grants) -> Document:
             },
         )
     )
+
+
+def node_services(node: NodeResources) -> list[str]:
+    """The values of `kms:ViaService` under which a node's own key is used: bucket, parameter and queue."""
+    services = ["s3", "ssm"] + (["sqs"] if node.queue_arn is not None else [])
+    return [via(service, node.region) for service in services]
 
 
 def via(service: str, region: str) -> str:

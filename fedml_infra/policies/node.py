@@ -9,7 +9,7 @@ from fedml_infra.model.arns import Arn, role_arn, root_arn
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.rights import Right
 from fedml_infra.policies.document import Document, Kind, Statement, allow, document
-from fedml_infra.policies.keys import via
+from fedml_infra.policies.keys import node_services, via
 from fedml_infra.policies.limits import check_size
 
 QUEUE_ACTIONS = (
@@ -148,13 +148,12 @@ def _parameter(node: NodeResources) -> Statement:
 def _keys(node: NodeResources) -> list[Statement]:
     if node.kms_key_arn is None:
         return []
-    services = ["s3", "ssm"] + (["sqs"] if node.queue_arn is not None else [])
     return [
         allow(
             "OwnKey",
             ["kms:Decrypt", "kms:GenerateDataKey"],
             node.kms_key_arn,
-            condition={"StringEquals": {"kms:ViaService": [via(service, node.region) for service in services]}},
+            condition={"StringEquals": {"kms:ViaService": node_services(node)}},
         )
     ]
 

@@ -38,6 +38,18 @@ def test_readers_need_nothing_under_sts():
     assert len(node_key_statements(node(kms_key_arn=KEY), [RECEIVER])["Statement"]) == 1
 
 
+def test_a_node_in_another_account_than_its_keys_needs_the_keys_consent_through_its_services():
+    """AWS KMS, "Allowing users in other accounts to use a KMS key": the key's policy and the account's must allow."""
+    elsewhere = node_key_statements(node(account=STRANGER, kms_key_arn=KEY))
+    found = statement(elsewhere, "AllowNodeAccount")
+    assert found["Principal"] == {"AWS": f"arn:aws:iam::{STRANGER}:root"}
+    assert found["Action"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+    through = [f"{service}.us-east-1.amazonaws.com" for service in ("s3", "ssm", "sqs")]
+    assert found["Condition"] == {"StringEquals": {"kms:ViaService": through}}
+    at_home = node_key_statements(node(account=BOTH, kms_key_arn=KEY))
+    assert [each["Sid"] for each in at_home["Statement"]] == ["AllowTopic"]
+
+
 def test_publishers_use_the_topics_key_through_sns():
     found = statement(topic_key_statements(hub(), {**MEMBERS, HUB: MEMBERS[BOTH]}), "AllowPublishers")
     wanted = found["Condition"]["StringEquals"]

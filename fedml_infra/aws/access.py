@@ -51,8 +51,14 @@ class Access:
         """The environment's credentials, as arguments of Pulumi's `aws.Provider` change them.
 
         Those honoured: profile, access_key, secret_key, token, assume_roles, endpoints, custom_ca_bundle,
-        shared_config_files and shared_credentials_files. Raises ConfigurationError for more than one such file.
+        shared_config_files and shared_credentials_files. Raises ConfigurationError for more than one such file, and for
+        assume_role_with_web_identity: calls of our own must never be made with other credentials than the provider's.
         """
+        if settings.get("assume_role_with_web_identity"):
+            raise ConfigurationError(
+                "aws:assumeRoleWithWebIdentity is honoured by the provider alone, and not every call is the provider's",
+                fix="Take it out, and set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, which both read.",
+            )
         keys = None
         if settings.get("access_key") and settings.get("secret_key"):
             keys = Keys(settings["access_key"], settings["secret_key"], settings.get("token") or None)

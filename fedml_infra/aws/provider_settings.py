@@ -29,4 +29,6 @@ def _snake_case(name: str) -> str:
 
 
 def _decoded(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) and value[:1] in ("[", "{") else value
+    # `pulumi config set` writes true as text, and no setting of the provider is that text.
+    structured = isinstance(value, str) and (value[:1] in ("[", "{") or value in ("true", "false"))
+    return json.loads(value) if structured else value

@@ -17,3 +17,8 @@ def test_keys_of_the_aws_namespace_become_arguments_without_region_and_version(a
         "fedml-infra:fed_name": "cardio",
     }
     assert provider_settings(values) == {"allowed_account_ids": ["111111111111"], "profile": "p"}
+
+
+@pytest.mark.parametrize("given", [True, "true"])
+def test_what_is_true_is_no_text(given: object) -> None:
+    assert provider_settings({"aws:skipMetadataApiCheck": given}) == {"skip_metadata_api_check": True}

@@ -96,6 +96,12 @@ def test_two_configuration_files_are_refused() -> None:
         Access.ambient({"shared_config_files": ["/a", "/b"]})
 
 
+def test_credentials_that_the_provider_alone_could_get_are_refused() -> None:
+    settings = {"assume_role_with_web_identity": {"roleArn": "arn:aws:iam::222222222222:role/ci"}}
+    with pytest.raises(ConfigurationError, match="AWS_WEB_IDENTITY_TOKEN_FILE"):
+        Access.ambient(settings)
+
+
 def test_an_access_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         Access().profile = "x"  # type: ignore[misc]

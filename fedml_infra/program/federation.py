@@ -44,6 +44,8 @@ class Federation(pulumi.ComponentResource):
     Outputs: `federation` (name, topology, schedule, epoch, topic_arn, roster_bucket, members) and `nodes`
     (pid -> what `Node.outputs` says).
 
+    `name` is the start of its children's names, so that one program may have several federations.
+
     Raises AuthenticationError where AWS does not say whose the credentials are; ConfigurationError where the
     configuration has no federation key, or an adopted bucket is not the account's own; PolicyError where a policy
     would be larger than AWS takes.
@@ -55,9 +57,10 @@ class Federation(pulumi.ComponentResource):
     def __init__(self, name: str, args: FederationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fedml:index:Federation", name, {}, opts)
         self._config = args.config
+        self._name = name
         for note in args.config.notes:
             pulumi.log.warn(note, self)
-        self._access = Providers(region=args.config.region, settings=args.settings, parent=self)
+        self._access = Providers(name, region=args.config.region, settings=args.settings, parent=self)
         account = self._access.account(None)
         topic_arn = args.config.aws_topic_arn or hub_resources(args.config, account).topic_arn
         planned = {node.pid: self._plan(node, topic_arn) for node in args.config.nodes}
@@ -93,7 +96,7 @@ class Federation(pulumi.ComponentResource):
                 receivers=receivers(config, queues),
             ),
         )
-        return Hub(config.fed_name, args, self._child(None))
+        return Hub(self._name, args, self._child(None))
 
     def _node(self, node: NodeConfig, resources: NodeResources, hub: Hub | None, settings: Mapping[str, Any]) -> Node:
         config = self._config
@@ -110,7 +113,9 @@ class Federation(pulumi.ComponentResource):
             permissions_boundary=config.permissions_boundary,
             tags={**config.tags, **ownership_tags(config.fed_name, node.pid)},
         )
-        return Node(node.pid, args, self._child(node), subscribe_after=[hub.topic_policy] if hub else [])
+        return Node(
+            f"{self._name}_{node.pid}", args, self._child(node), subscribe_after=[hub.topic_policy] if hub else []
+        )
 
     def _child(self, node: NodeConfig | None) -> pulumi.ResourceOptions:
         provider = self._access.provider(node.account if node else None)

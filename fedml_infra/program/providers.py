@@ -41,9 +41,12 @@ def _arguments(settings: Mapping[str, Any], access: AccountAccess | None) -> dic
 
 
 class Providers:
-    """Makes each provider once, and knows the account that it leads to."""
+    """Makes each provider once, and knows the account that it leads to; their names begin with `name`."""
 
-    def __init__(self, *, region: str, settings: Mapping[str, Any], parent: pulumi.Resource | None = None) -> None:
+    def __init__(
+        self, name: str, *, region: str, settings: Mapping[str, Any], parent: pulumi.Resource | None = None
+    ) -> None:
+        self._name = name
         self._region = home_region(partition_of(region))
         self._settings = settings
         self._parent = parent
@@ -63,7 +66,7 @@ class Providers:
     def _get(self, access: AccountAccess | None) -> tuple[aws.Provider, str]:
         if access not in self._made:
             provider = aws.Provider(
-                _provider_name(access),
+                f"{self._name}-{_way(access)}",
                 region=self._region,
                 opts=pulumi.ResourceOptions(parent=self._parent),
                 **_arguments(self._settings, access),
@@ -83,7 +86,7 @@ def _account_of(provider: aws.Provider, access: AccountAccess | None) -> str:
         ) from None
 
 
-def _provider_name(access: AccountAccess | None) -> str:
+def _way(access: AccountAccess | None) -> str:
     if access is None:
         return "aws"
     return f"aws-{access.profile or access.assume_role}"

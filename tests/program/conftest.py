@@ -56,7 +56,7 @@ class Monitor(pulumi.runtime.Mocks):
         assert args.token == "aws:index/getCallerIdentity:getCallerIdentity"
         # The reference is <urn, which ends with the name>::<name>-id, and a name may hold "::" itself.
         name = args.provider.partition("providers:aws::")[2].removesuffix("-id")
-        way = name[: (len(name) - len("::")) // 2].removeprefix("aws").removeprefix("-")
+        way = name[: (len(name) - len("::")) // 2].partition("-aws")[2].removeprefix("-")
         if way in self.refusals:
             raise Refused(self.refusals[way])
         return {"accountId": self.accounts.get(way, ACCOUNT), "arn": "", "userId": "", "id": ""}

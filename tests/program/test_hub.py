@@ -46,7 +46,7 @@ def test_a_joiners_stack_declares_no_hub(declare):
     topic = "arn:aws:sns:us-east-1:222222222222:cardio"
     world = declare({"fedml-infra:aws_topic_arn": topic, "fedml-infra:nodes": nodes})
     assert world.all("sns/topic:Topic") + world.all("sns/topicPolicy:TopicPolicy") == []
-    assert [each.name for each in world.all("s3/bucket:Bucket")] == ["insel"]
+    assert [each.name for each in world.all("s3/bucket:Bucket")] == ["cardio_insel"]
     assert world.outputs["federation"]["roster_bucket"] == "fedml-cardio-222222222222-us-east-1"
 
 
@@ -101,6 +101,6 @@ def test_the_federation_output_names_everything(declare):
 def test_payloads_shared_by_bucket_policy_are_read_by_the_members_that_receive(declare):
     nodes = [{"pid": "charite", "s3_bucket": "b-charite"}]
     world = declare(hub(nodes=nodes, sharing="bucket_policy"))
-    statements = json.loads(world.one("s3/bucketPolicy:BucketPolicy", "charite")["policy"])["Statement"]
+    statements = json.loads(world.one("s3/bucketPolicy:BucketPolicy", "cardio_charite")["policy"])["Statement"]
     readers = [statement["Principal"] for statement in statements if statement["Effect"] == "Allow"]
     assert readers == [{"AWS": ["arn:aws:iam::222222222222:root"]}]

@@ -197,7 +197,7 @@ def test_every_regional_resource_states_the_nodes_region(declare):
 def test_a_node_in_another_account_has_its_own_provider(declare):
     world = declare(joiner({"account": {"profile": "insel-prod"}}), accounts={"insel-prod": "333333333333"})
     queue = next(each for each in world.all("sqs/queue:Queue") if each.name == "cardio_insel")
-    assert "::aws-insel-prod::" in queue.provider
+    assert "::cardio-aws-insel-prod::" in queue.provider
     assert world.outputs["nodes"]["insel"]["queue_arn"] == "arn:aws:sqs:us-east-1:333333333333:cardio_insel"
 
 
@@ -221,10 +221,10 @@ def test_the_stacks_aws_settings_reach_the_provider_but_not_into_another_account
         joiner({"account": {"profile": "insel-prod"}}), accounts={"insel-prod": "333333333333"}, settings=settings
     )
     providers = {each.name: each.inputs for each in world.resources if each.type == "pulumi:providers:aws"}
-    assert providers["aws"]["profile"] == "charite"
-    assert json.loads(providers["aws"]["allowedAccountIds"]) == ["111111111111"]
-    assert providers["aws-insel-prod"]["profile"] == "insel-prod"
-    assert "allowedAccountIds" not in providers["aws-insel-prod"]
+    assert providers["cardio-aws"]["profile"] == "charite"
+    assert json.loads(providers["cardio-aws"]["allowedAccountIds"]) == ["111111111111"]
+    assert providers["cardio-aws-insel-prod"]["profile"] == "insel-prod"
+    assert "allowedAccountIds" not in providers["cardio-aws-insel-prod"]
 
 
 def test_the_outputs_name_everything_a_node_needs(declare):

@@ -128,12 +128,12 @@ def test_a_moved_node_replaces_what_is_regional_and_nothing_else(organisation):
         "QueuePolicy moved_charite",
         "RedriveAllowPolicy moved_charite_dlq",
         "TopicSubscription moved_charite",
-        "Bucket charite",
-        "BucketOwnershipControls charite",
-        "BucketPublicAccessBlock charite",
-        "BucketServerSideEncryptionConfiguration charite",
-        "BucketLifecycleConfiguration charite",
-        "BucketPolicy charite",
+        "Bucket moved_charite",
+        "BucketOwnershipControls moved_charite",
+        "BucketPublicAccessBlock moved_charite",
+        "BucketServerSideEncryptionConfiguration moved_charite",
+        "BucketLifecycleConfiguration moved_charite",
+        "BucketPolicy moved_charite",
         "Parameter /fedml/moved/charite",
     }
     # Role, topic and the topic's policy stay; the inline policies name the bucket and queue by their ARNs.

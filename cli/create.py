@@ -11,7 +11,11 @@ from . import options
 from .command import Command
 
 if TYPE_CHECKING:
+    from fedml_infra.engine.protocol import Engine
     from fedml_infra.operations.create import CreatePlan
+    from fedml_infra.operations.load import Stack
+    from fedml_infra.operations.recover import RecoverPlan
+    from fedml_infra.operations.tools import Tools
 
 
 @click.command(
@@ -88,6 +92,17 @@ if TYPE_CHECKING:
     "--fed-secret-key-stdin", is_flag=True, help="Read the federation's key (base64 of 16 bytes) from standard input."
 )
 @click.option("--secrets-provider", metavar="URL", help="awskms://… and the like, instead of a passphrase.")
+@click.option(
+    "--import",
+    "imports",
+    is_flag=True,
+    help="Take over what is there under these names, made by hand or with another tool; buckets are adopted.",
+)
+@click.option(
+    "--import-buckets",
+    is_flag=True,
+    help="With --import: buckets become the stack's too, with its policy and its expiry of all that is in them.",
+)
 @click.option("--preview", "only_preview", is_flag=True, help="Show what would be written and made, and stop there.")
 @options.yes
 @options.message
@@ -108,7 +123,7 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     from .ask import require
     from .output import beside, say
     from .target import Target, start_of, tools_of
-    from .up import bring_up
+    from .up import bring_up, recovered
 
     tools = tools_of(ctx)
     project, is_there = _project(start_of(ctx))
@@ -117,20 +132,24 @@ def create(ctx: click.Context, /, **given: Any) -> None:
         key=_key(given["fed_secret_key_stdin"]),
         protect=_protect(ctx, given["protect"], given["no_persist"]),
         local=_is_local(),
+        take_buckets=given["imports"] and given["import_buckets"],
     )
     path = _stack_path(project, is_there, given["fed_name"])
     plan = plan_create(request, tools.aws, existing(path))
     engine = tools.engine(project)
     planned = Stack(plan.stack, path, plan.config, {})
-    before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
+    importing = _planned_import(given, planned, engine, tools, is_new=not is_there)
+    before = None
+    if importing is None:
+        before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
     for note in plan.notes:
         say(note)
     if given["only_preview"]:
-        _show(plan, path, as_json=given["as_json"])
+        _show(plan, path, as_json=given["as_json"], importing=importing)
         return
-    if not given["yes"]:
+    if importing is not None or not given["yes"]:
         with beside(given["as_json"]):
-            _show(plan, path, as_json=False)
+            _show(plan, path, as_json=False, importing=importing)
     require(f"Write {path} and make all this in AWS?", yes=given["yes"])
     if not is_there:
         _write_project(project)
@@ -138,7 +157,31 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     check_key(request, plan, engine)
     say(f"{path} is written." if not plan.resumes else f"{path} stays as it is.")
     on = Target(project, load_stack(project, plan.stack), engine, tools)
+    if importing is not None:
+        from fedml_infra.operations.recover import recover
+
+        recover(importing, on.recovery())
+    if before is None:
+        before = recovered(on.recovery())
     bring_up(on, before, as_json=given["as_json"], message=given["message"], timeout=given["timeout"])
+
+
+def _planned_import(
+    given: dict[str, Any], planned: Stack, engine: Engine, tools: Tools, *, is_new: bool
+) -> RecoverPlan | None:
+    """What --import takes over; None without it. Errors as `operations.recover.plan_import`."""
+    if not given["imports"]:
+        if given["import_buckets"]:
+            raise click.UsageError("--import-buckets goes with --import.")
+        return None
+    from fedml_infra.operations.recover import plan_import, require_ours
+    from fedml_infra.operations.settle import Recovery
+
+    from .output import say
+
+    importing = plan_import(Recovery(planned, engine, tools.aws, say), is_new=is_new)
+    require_ours(importing)
+    return importing
 
 
 def _values(given: dict[str, Any]) -> dict[str, Any]:
@@ -286,7 +329,7 @@ def _write_project(project: Path) -> None:
     say(f"{project} is a project now: {', '.join(path.name for path in written)}.")
 
 
-def _show(plan: CreatePlan, path: Path, *, as_json: bool) -> None:
+def _show(plan: CreatePlan, path: Path, *, as_json: bool, importing: RecoverPlan | None = None) -> None:
     """What would be written and made, on standard output."""
     from fedml_infra.operations.compare_rights import compare_rights
     from fedml_infra.operations.create import preview_text
@@ -304,9 +347,14 @@ def _show(plan: CreatePlan, path: Path, *, as_json: bool) -> None:
                 "values": dict(plan.values),
                 "rights": [change.as_json() for change in rights],
                 "notes": list(plan.notes),
+                "import": importing.as_json()["adopt"] if importing else [],
             }
         )
         return
     click.secho(str(path), bold=True)
     click.echo(preview_text(plan, path))
     print_rights(rights)
+    if importing is not None:
+        from .recover import print_imported
+
+        print_imported(importing)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @options.message
 @options.as_json
 @options.timeout
+@options.wait
 @click.pass_context
 def destroy(
     ctx: click.Context,
@@ -47,6 +48,7 @@ def destroy(
     message: str | None,
     as_json: bool,
     timeout: int | None,
+    wait: float,
 ) -> None:
     """Delete everything that STACK made, and the stack itself in the state backend.
 
@@ -63,7 +65,8 @@ def destroy(
     from .up import progress, say_diagnostics
 
     on = target(ctx, given, stack_option)
-    plan = plan_destroy(on.stack, on.engine, on.tools.aws)
+    recovery = on.recovery(wait)
+    plan = plan_destroy(recovery, only_look=only_preview)
     document: dict[str, Any] = {
         "stack": on.name,
         "resources": [{"type": each.type, "name": each.name, "id": each.id} for each in plan.resources],
@@ -92,7 +95,7 @@ def destroy(
             expected=plan.total,
             on_event=view,
         )
-        result = run_destroy(plan, on.engine, on.tools.aws, wanted, say=say)
+        result = run_destroy(plan, recovery, wanted)
     say_diagnostics(result)
     say(f"{on.name} is gone: {counted(len(plan.resources), 'resource')}, {result.seconds:.1f} s.")
     if removes:

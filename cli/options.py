@@ -67,6 +67,19 @@ def timeout(command: F) -> F:
     )(command)
 
 
+def wait(command: F) -> F:
+    """`--wait[=SECONDS]`, passed on as `wait`: seconds, 0 where it is not given."""
+    return click.option(
+        "--wait",
+        is_flag=False,
+        flag_value=float("inf"),
+        default=0.0,
+        type=click.FloatRange(min=0),
+        metavar="[SECONDS]",
+        help="Wait for another run of the stack to end, so long at most; without it the answer is who runs it.",
+    )(command)
+
+
 def message(command: F) -> F:
     """`-m`, kept in the stack's history."""
     return click.option("-m", "--message", metavar="TEXT", help="What this run is for; kept in the stack's history.")(

@@ -14,6 +14,7 @@ SECTIONS = {
         "create": Entry("create", "create", "Write a stack file from options and bring the federation up."),
         "preview": Entry("up", "preview", "Show what `up` would change, and who gains or loses which right."),
         "up": Entry("up", "up", "Make AWS as the stack file says."),
+        "recover": Entry("recover", "recover", "Rebuild the stack's state from what is in AWS."),
         "destroy": Entry("destroy", "destroy", "Take everything of the stack down again."),
     },
     "Looking": {

@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from fedml_infra.engine.protocol import Engine
     from fedml_infra.operations.load import Stack
+    from fedml_infra.operations.settle import Recovery
     from fedml_infra.operations.tools import Tools
 
 
@@ -22,6 +23,14 @@ class Target:
     stack: Stack
     engine: Engine
     tools: Tools
+
+    def recovery(self, wait: float = 0.0) -> Recovery:
+        """What settles an earlier run that was cut off, and says so on standard error. `wait` is in seconds."""
+        from fedml_infra.operations.settle import Recovery
+
+        from .output import say
+
+        return Recovery(self.stack, self.engine, self.tools.aws, say, wait)
 
     @property
     def name(self) -> str:

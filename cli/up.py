@@ -12,6 +12,7 @@ from .command import Command
 
 if TYPE_CHECKING:
     from fedml_infra.engine.protocol import RunOptions, RunResult
+    from fedml_infra.operations.settle import Recovery
     from fedml_infra.operations.up import Before, Run
 
     from .progress import ProgressView
@@ -58,7 +59,7 @@ def preview(
     from .target import target
 
     on = target(ctx, given, stack_option)
-    before = looked(on)
+    before = foreseen(on)
     run = previewed(on, before, refresh=refresh, timeout=timeout)
     if as_json:
         print_run_json(on, run)
@@ -87,6 +88,7 @@ def preview(
 @options.message
 @options.as_json
 @options.timeout
+@options.wait
 @click.pass_context
 def up(
     ctx: click.Context,
@@ -100,6 +102,7 @@ def up(
     message: str | None,
     as_json: bool,
     timeout: int | None,
+    wait: float,
 ) -> None:
     """Make AWS as the file of STACK says.
 
@@ -110,7 +113,8 @@ def up(
     from .target import target
 
     on = target(ctx, given, stack_option)
-    before = looked(on)
+    recovery = on.recovery(wait)
+    before = foreseen(on) if only_preview else recovered(recovery)
     expected = None
     if only_preview or expect_no_changes or not yes:
         run = previewed(on, before, refresh=refresh, timeout=timeout)
@@ -129,7 +133,10 @@ def up(
 
             require(f"Bring {on.name} up like this?", yes=yes)
         expected = len(run.result.changes)
-    bring_up(on, before, as_json=as_json, refresh=refresh, message=message, timeout=timeout, expected=expected)
+    bring_up(
+        on, before, as_json=as_json, refresh=refresh, message=message, timeout=timeout, expected=expected,
+        recovery=recovery,
+    )  # fmt: skip
 
 
 def bring_up(
@@ -141,6 +148,7 @@ def bring_up(
     message: str | None = None,
     timeout: int | None = None,
     expected: int | None = None,
+    recovery: Recovery | None = None,
 ) -> Run:
     """Run `up` with progress, and say at the end what there is."""
     from fedml_infra.engine.protocol import RunOptions
@@ -151,7 +159,7 @@ def bring_up(
 
     with progress(f"Bringing {on.name} up") as view:
         wanted = RunOptions(refresh=refresh, message=message, timeout=timeout, expected=expected, on_event=view)
-        run = run_up(on.stack, before, on.engine, wanted)
+        run = run_up(recovery or on.recovery(), before, wanted)
     result = run.result
     say_diagnostics(result)
     changed = len(in_aws(run.result.changed))
@@ -164,6 +172,25 @@ def bring_up(
 
         print_outputs(result.outputs)
     return run
+
+
+def recovered(recovery: Recovery) -> Before:
+    """The same as `looked`, once an earlier run that was cut off is settled in the state."""
+    from fedml_infra.operations.up import recovered_before
+
+    return recovered_before(recovery)
+
+
+def foreseen(on: Target) -> Before:
+    """The same as `looked`, and says what `up` would settle first."""
+    from .output import say
+
+    _, lines = on.recovery().foreseen()
+    if lines:
+        say(f"An earlier run of {on.name} was cut off. `up` settles first what it left:")
+    for line in lines:
+        say(f"  {line}")
+    return looked(on)
 
 
 def looked(on: Target) -> Before:

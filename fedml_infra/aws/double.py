@@ -25,6 +25,7 @@ from fedml_infra.model.arns import Arn, bucket_arn, parameter_arn, queue_arn, ro
 from fedml_infra.model.names import queue_name, roster_bucket_name
 from fedml_infra.model.regions import partition_of
 from fedml_infra.model.resources import NodeResources
+from fedml_infra.model.sightings import Sighting, Sought
 from fedml_infra.model.tags import FEDERATION_TAG, owned_by
 
 
@@ -50,6 +51,7 @@ class InMemoryAws:
     def __init__(self, accounts: Mapping[Access, str]) -> None:
         self._accounts = dict(accounts)
         self._topics: dict[str, list[Subscription]] = {}
+        self._topic_tags: dict[str, dict[str, str]] = {}
         self._queues: dict[str, _Queue] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._others: dict[Found, Mapping[str, str]] = {}
@@ -60,9 +62,10 @@ class InMemoryAws:
 
     # What stands in the accounts: said by the test, by a stack's run in the real world.
 
-    def add_topic(self, account: str, region: str, name: str) -> str:
+    def add_topic(self, account: str, region: str, name: str, tags: Mapping[str, str] | None = None) -> str:
         """Makes a topic and returns its ARN."""
         arn = topic_arn(region, account, name)
+        self._topic_tags[arn] = dict(tags or {})
         self._topics.setdefault(arn, [])
         return arn
 
@@ -207,6 +210,29 @@ class InMemoryAws:
             and (tags.get(FEDERATION_TAG) == federation or (by_name and FEDERATION_TAG not in tags))
         }
         return Inventory(tuple(sorted(found)), tuple(sorted(unseen)))
+
+    def look_up(self, access: Access, region: str, account: str, sought: Sought) -> Sighting | None:
+        """A topic, queue, bucket, role or parameter said before, or a subscription of the account's."""
+        self.account_of(access, region)
+        kind = sought.type.rpartition(":")[2]
+        if kind == "Topic" and sought.key in self._topics:
+            return Sighting(sought.key, dict(self._topic_tags.get(sought.key, {})))
+        if kind == "TopicSubscription":
+            rows = [row for row in self._topics.get(sought.key, ()) if row.endpoint == sought.part]
+            return Sighting(rows[0].arn) if rows else None
+        if kind == "Bucket":
+            bucket = self._buckets.get(sought.key)
+            if bucket is None or bucket.account != account:
+                return None
+            return Sighting(sought.key, dict(bucket.tags), empty=not bucket.objects)
+        if kind == "Queue":
+            arn = queue_arn(region, account, sought.key)
+            urls = [(url, queue.tags) for url, queue in self._queues.items() if queue.arn == arn]
+            return Sighting(urls[0][0], dict(urls[0][1])) if urls else None
+        for row, tags in self._others.items():
+            if row.account == account and kind.lower() == row.kind and sought.key in (row.name, row.arn):
+                return Sighting(sought.key, dict(tags))
+        return None
 
     def publish(
         self,

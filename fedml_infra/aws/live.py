@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedml_infra.aws import buckets, messages, payloads, queues, sessions
+from fedml_infra.aws import buckets, lookup, messages, payloads, queues, sessions
 from fedml_infra.aws import inventory as inventories
 from fedml_infra.aws import subscriptions as subscribers
 from fedml_infra.aws.protocol import Aws
@@ -20,6 +20,7 @@ class LiveAws:
     hardening_gaps = staticmethod(buckets.hardening_gaps)
     queue_state = staticmethod(queues.queue_state)
     inventory = staticmethod(inventories.inventory)
+    look_up = staticmethod(lookup.look_up)
     publish = staticmethod(messages.publish)
     receive_until = staticmethod(messages.receive_until)
     put_payload = staticmethod(payloads.put_payload)

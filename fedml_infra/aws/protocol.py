@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fedml_infra.aws.sessions import Access
     from fedml_infra.aws.subscriptions import Receivers, Removal, Subscription
     from fedml_infra.model.resources import NodeResources
+    from fedml_infra.model.sightings import Sighting, Sought
 
 
 class Identities(Protocol):
@@ -118,5 +119,13 @@ class Payloads(Protocol):
         ...
 
 
-class Aws(Identities, Subscribers, Buckets, Queues, Inventories, Messages, Payloads, Protocol):
+class Lookups(Protocol):
+    """Whether one thing is there."""
+
+    def look_up(self, access: Access, region: str, account: str, sought: Sought) -> Sighting | None:
+        """See `lookup.look_up`."""
+        ...
+
+
+class Aws(Identities, Subscribers, Buckets, Queues, Inventories, Lookups, Messages, Payloads, Protocol):
     """All of it."""

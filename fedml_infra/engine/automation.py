@@ -12,18 +12,22 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
 from fedml_infra.engine import runner
+from fedml_infra.engine.claims import claim_path, claimed
 from fedml_infra.engine.environment import engine_environment
 from fedml_infra.engine.events import Diagnostic, EventReader, RunEvent
 from fedml_infra.engine.failures import Failure, classify
 from fedml_infra.engine.install import EngineBinary, install
 from fedml_infra.engine.project import stack_path
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSummary, UnexpectedChangesError
+from fedml_infra.engine.recovery import Adoption, import_document
 from fedml_infra.engine.redaction import Redactor
 from fedml_infra.engine.stack_encryption import (
     replace_text,
@@ -141,6 +145,26 @@ class PulumiEngine:
 
     def cancel(self, stack: str) -> None:
         self._ask("cancelling", stack, "cancel", "--yes", stack)
+
+    def drop_lock(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if parts.scheme != "file":
+            return False
+        path = Path(unquote(parts.path))
+        # The attributes that the engine's storage library keeps beside each file.
+        for one in (path, path.with_name(path.name + ".attrs")):
+            one.unlink(missing_ok=True)
+        return True
+
+    def claim(self, stack: str) -> AbstractContextManager[None]:
+        return claimed(claim_path(self._outer.get("PULUMI_BACKEND_URL", ""), self._project, stack), stack)
+
+    def adopt(self, stack: str, adoptions: Iterable[Adoption], *, protect: bool = False) -> RunResult:
+        with tempfile.TemporaryDirectory(prefix="fedml-import-") as folder:
+            file = Path(folder) / "import.json"
+            file.write_text(json.dumps(import_document(adoptions)), encoding="utf-8")
+            how = ["--yes", "--skip-preview", "--generate-code=false", f"--protect={str(protect).lower()}"]
+            return self._run("import", stack, _NO_OPTIONS, ["import", "--file", str(file), *how])
 
     def _engine(self) -> EngineBinary:
         if self._binary is None:

@@ -28,6 +28,15 @@ WHAT_TO_DO: Mapping[str, str] = {
     "LimitExceeded": "A quota of the account is used up: raise it in Service Quotas, or remove what is not needed.",
     "NotOptedIn": "The region is not enabled in this account: AWS console, Account, AWS Regions.",
 }
+ALREADY_THERE = frozenset(
+    {
+        "BucketAlreadyExists",
+        "BucketAlreadyOwnedByYou",
+        "QueueNameExists",
+        "EntityAlreadyExists",
+        "ParameterAlreadyExists",
+    }
+)
 _SAME_AS: Mapping[str, str] = {
     "AccessDeniedException": "AccessDenied",
     "AuthorizationError": "AccessDenied",
@@ -62,6 +71,11 @@ class Refusal:
     def advice(self) -> str | None:
         """What to do about it, where that is known."""
         return WHAT_TO_DO.get(_SAME_AS.get(self.code, self.code))
+
+    @property
+    def already_there(self) -> bool:
+        """Whether something of that name is there already."""
+        return _SAME_AS.get(self.code, self.code) in ALREADY_THERE
 
 
 def refusal_in(message: str) -> Refusal | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -25,6 +26,7 @@ from fedml_infra.engine.events import (
 )
 from fedml_infra.engine.locks import LockHolder, StackLockedByError
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSummary, UnexpectedChangesError
+from fedml_infra.engine.recovery import Adoption
 from fedml_infra.engine.version import ENGINE_VERSION
 from fedml_infra.errors import CancelledError, FedmlError, ResourceError, StackNotFoundError, TimedOutError
 
@@ -54,6 +56,7 @@ class _Stack:
     state: dict[str, Declared] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     holder: LockHolder | None = None
+    pending: list[dict[str, Any]] = field(default_factory=list)
 
 
 class InMemoryEngine:
@@ -156,9 +159,13 @@ class InMemoryEngine:
             {"urn": urn, "type": one.type, "inputs": copy.deepcopy(dict(one.inputs)), "protect": one.protect}
             for urn, one in self._of(stack).state.items()
         ]
-        return {"version": 3, "deployment": {"resources": resources} if resources else {}}
+        pending = self._of(stack).pending
+        deployment: dict[str, Any] = {"resources": resources} if resources else {}
+        return {"version": 3, "deployment": deployment | ({"pending_operations": pending} if pending else {})}
 
     def set_state(self, stack: str, state: Mapping[str, Any]) -> None:
+        self._unlocked(stack, self._of(stack))
+        self._of(stack).pending = list(state["deployment"].get("pending_operations", []))
         self._of(stack).state = {
             one["urn"]: Declared(
                 one["type"], one["urn"].rpartition("::")[2], one.get("inputs", {}), bool(one.get("protect"))
@@ -168,6 +175,25 @@ class InMemoryEngine:
 
     def cancel(self, stack: str) -> None:
         self._of(stack).holder = None
+
+    def drop_lock(self, url: str) -> bool:
+        for one in self._stacks.values():
+            if one.holder is not None and one.holder.url == url:
+                one.holder = None
+        return True
+
+    def claim(self, stack: str) -> AbstractContextManager[None]:  # noqa: ARG002 - one process has one of these
+        return nullcontext()
+
+    def adopt(self, stack: str, adoptions: Iterable[Adoption], *, protect: bool = False) -> RunResult:
+        one = self._of(stack)
+        self._unlocked(stack, one)
+        run = _Run("import", stack, _NO_OPTIONS, self.faults)
+        for each in adoptions:
+            real = self.reality[stack].get(each.urn) or Declared(each.type, each.name)
+            for _ in run.step(each.urn, "import", None, real):
+                one.state[each.urn] = replace(real, protect=protect)
+        return run.result(_hidden(one.outputs))
 
     def _of(self, stack: str) -> _Stack:
         if stack not in self._stacks:

@@ -6,13 +6,15 @@ import os
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from fedml_infra.errors import StackLockedError
 
-_HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
+_HOLDER = re.compile(
+    r"(?:(?P<url>\S+): )?created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)"
+)
 _CLOCKS_DIFFER = 5.0
 """Seconds between the start of a process as the kernel tells it and the time of the lock that it then wrote."""
 
@@ -26,6 +28,11 @@ class LockHolder:
     pid: int
     since: str
     """ISO 8601, UTC."""
+    url: str = field(default="", compare=False)
+    """Where the backend keeps the lock; "" where it does not say."""
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}, process {self.pid}, since {self.since}"
 
     @property
     def is_dead(self) -> bool | None:
@@ -71,16 +78,21 @@ class StackLockedByError(StackLockedError):
 def holders_in(text: str) -> tuple[LockHolder, ...]:
     """The holders that the engine's refusal names."""
     return tuple(
-        LockHolder(found["user"], found["host"], int(found["pid"]), found["since"]) for found in _HOLDER.finditer(text)
+        LockHolder(found["user"], found["host"], int(found["pid"]), found["since"], found["url"] or "")
+        for found in _HOLDER.finditer(text)
     )
+
+
+def who(holders: Sequence[LockHolder]) -> str:
+    """The holders for a person."""
+    return "; ".join(map(str, holders))
 
 
 def locked(of: str, text: str) -> StackLockedByError:
     """The error for a refusal of the engine, about the stack `of`."""
     holders = holders_in(text)
-    who = "; ".join(f"{one.user}@{one.host}, process {one.pid}, since {one.since}" for one in holders)
     return StackLockedByError(
-        f"Another run holds the lock of {of}" + (f": {who}" if who else ""),
+        f"Another run holds the lock of {of}" + (f": {who(holders)}" if holders else ""),
         holders,
         fix="Wait for it to end. Where that process is gone, the same command of fedml-infra mends it; "
         "`pulumi cancel` deletes a lock by hand, a live one too.",

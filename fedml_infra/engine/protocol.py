@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from fedml_infra.engine.events import Diagnostic, ResourceChange, RunEvent
+from fedml_infra.engine.recovery import Adoption
 from fedml_infra.errors import ChangesFoundError
 
 
@@ -155,3 +157,12 @@ class Engine(Protocol):
 
     def cancel(self, stack: str) -> None:
         """Deletes every lock of the stack, a live one too: first prove the holder dead (StackLockedByError.holders)."""
+
+    def drop_lock(self, url: str) -> bool:
+        """Deletes one lock, named as the backend names it; False where it lies in no folder of this machine."""
+
+    def claim(self, stack: str) -> AbstractContextManager[None]:
+        """Holds the stack against other runs of this machine (claims.py). Raises StackLockedByError at once."""
+
+    def adopt(self, stack: str, adoptions: Iterable[Adoption], *, protect: bool = False) -> RunResult:
+        """Takes what exists into the state, as the provider reads it; what is there is not changed."""

@@ -54,6 +54,8 @@ class CreateRequest:
     protect: bool | None = None
     local: bool = False
     """Whether the AWS is a local one, on a loopback endpoint."""
+    take_buckets: bool = False
+    """Whether a node's bucket that is there becomes the stack's own, written to as one that it made."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def plan_create(request: CreateRequest, cloud: Cloud, before: Existing | None) -
     first = validate(asked, stack=stack)
     notes: list[str] = []
     if before is None:
-        asked = _with_adopted(asked, first, cloud, notes)
+        asked = _with_adopted(asked, first, cloud, notes, take=request.take_buckets)
         asked = _with_sharing(asked, first, cloud, notes)
         if request.protect if request.protect is not None else not request.local:
             asked[NAMESPACE + "protect"] = True
@@ -215,7 +217,9 @@ def _write_schema(folder: Path) -> None:
         schema.write_text(render(), encoding="utf-8")
 
 
-def _with_adopted(asked: dict[str, Any], config: StackConfig, cloud: Cloud, notes: list[str]) -> dict[str, Any]:
+def _with_adopted(
+    asked: dict[str, Any], config: StackConfig, cloud: Cloud, notes: list[str], *, take: bool
+) -> dict[str, Any]:
     """The values with `adopt_bucket: true` on every node whose bucket is there, in the node's own account."""
     accounts = find_accounts(config, {}, cloud)
 
@@ -234,7 +238,9 @@ def _with_adopted(asked: dict[str, Any], config: StackConfig, cloud: Cloud, note
         kind, bucket = outcome.unwrap(), node.s3_bucket.bucket
         if kind is BucketKind.FOREIGN:
             raise bucket_of_others(node.pid, bucket)
-        if kind is BucketKind.OWN:
+        if kind is BucketKind.OWN and take:
+            notes.append(f"Bucket {bucket} becomes the stack's: its policy is replaced, and what is in it expires.")
+        elif kind is BucketKind.OWN:
             values["adopt_bucket"] = True
             notes.append(f"Bucket {bucket} is there and yours: it is adopted, that is read and never written to.")
         elif node.adopt_bucket:

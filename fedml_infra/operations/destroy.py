@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fedml_infra.aws.parallel import each
 from fedml_infra.aws.sessions import Access
-from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
+from fedml_infra.engine.protocol import RunOptions, RunResult
 from fedml_infra.errors import ResourceError, StackNotFoundError
 from fedml_infra.operations.accounts import Accounts, check_accounts, find_accounts
 from fedml_infra.operations.load import Stack
+from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import Resource, State
-from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.up import outputs_of
 
 
@@ -56,18 +56,22 @@ class DestroyPlan:
         return tuple(found)
 
 
-def plan_destroy(stack: Stack, engine: Engine, aws: Cloud) -> DestroyPlan:
-    """What `destroy` would delete, and which of its buckets hold payloads; changes nothing.
+def plan_destroy(recovery: Recovery, *, only_look: bool = False) -> DestroyPlan:
+    """What `destroy` would delete, and which of its buckets hold payloads; changes nothing in AWS.
+
+    What an earlier run left under way is settled first in the state, so that what it made goes too, unless this is
+    to be a look and no more.
 
     Raises StackNotFoundError where the backend has no such stack, AuthenticationError for credentials of another
     account than the stack's.
     """
+    stack, engine, aws = recovery.stack, recovery.engine, recovery.aws
     if not engine.exists(stack.name):
         raise StackNotFoundError(
             f"The state backend has no stack {stack.name!r}, so there is nothing to destroy.",
             fix=f"Delete {stack.path} by hand if nobody needs it; PULUMI_BACKEND_URL says which backend is used.",
         )
-    exported = engine.state(stack.name)
+    exported = recovery.foreseen()[0] if only_look else recovery.ready()
     state, outputs = State.of(exported), outputs_of(exported)
     found: tuple[Payloads, ...] = ()
     if state.in_aws:
@@ -101,11 +105,8 @@ def require_no_payloads(plan: DestroyPlan) -> None:
 
 def destroy(
     plan: DestroyPlan,
-    engine: Engine,
-    aws: Cloud,
+    recovery: Recovery,
     options: RunOptions,
-    *,
-    say: Callable[[str], None],
 ) -> RunResult:
     """Delete the payloads of the plan, then every resource, then the stack in the backend.
 
@@ -113,11 +114,15 @@ def destroy(
     whether protected resources may go.
     """
     for place in plan.payloads:
-        count = aws.delete_objects(place.access, place.region, place.bucket, account=place.account)
-        say(f"Deleted {count} object versions in {place.bucket}.")
-    result = engine.destroy(plan.stack, options)
-    engine.remove(plan.stack)
-    return result
+        count = recovery.aws.delete_objects(place.access, place.region, place.bucket, account=place.account)
+        recovery.say(f"Deleted {count} object versions in {place.bucket}.")
+
+    def act(asked: RunOptions) -> RunResult:
+        result = recovery.engine.destroy(plan.stack, asked)
+        recovery.engine.remove(plan.stack)
+        return result
+
+    return recovery.run(act, options)
 
 
 def remove_file(path: Path) -> None:

@@ -14,11 +14,16 @@ class InMemoryCloud(InMemoryAws):
     def __init__(self, accounts: Mapping[Access, str], callers: Mapping[Access, str] | None = None) -> None:
         super().__init__(accounts)
         self.callers = dict(callers or {})
+        self.dropped_locks: list[str] = []
 
     def caller_arn(self, access: Access, region: str) -> str:
         """The ARN said at the beginning."""
         account = self.account_of(access, region)
         return self.callers.get(access, f"arn:aws:iam::{account}:user/someone")
+
+    def delete_state_object(self, url: str) -> None:
+        """Remembers it in `dropped_locks`."""
+        self.dropped_locks.append(url)
 
     def delete_objects(self, access: Access, region: str, bucket: str, prefix: str = "", *, account: str) -> int:
         """Deletes what lies under the prefix; PolicyError where the bucket is another account's."""

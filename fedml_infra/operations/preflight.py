@@ -18,6 +18,10 @@ from fedml_infra.operations.state import State
 from fedml_infra.policies.stack_policies import stack_resources
 
 
+class TakenError(ConfigurationError):
+    """A bucket that is to be made is there already, in the stack's own account."""
+
+
 def preflight(
     config: StackConfig,
     settings: Mapping[str, Any],
@@ -81,7 +85,7 @@ def _bucket_check(aws: Aws, access: Access, node: NodeResources) -> Callable[[],
                 fix="Correct s3_bucket, or take adopt_bucket out so that the bucket is made.",
             )
         if not node.adopt_bucket and state.kind is BucketKind.OWN:
-            return ConfigurationError(
+            return TakenError(
                 f"Node {node.pid}: bucket {node.bucket} is to be made, and account {node.account} has it already.",
                 fix="Set adopt_bucket: true to use it as it is (it is never written to), or choose another name.",
             )
@@ -96,7 +100,8 @@ def _roster_check(aws: Aws, access: Access, region: str, bucket: str, account: s
         if state.kind is BucketKind.ABSENT:
             return None
         whose = "account " + account if state.kind is BucketKind.OWN else "somebody else"
-        return ConfigurationError(
+        kind = TakenError if state.kind is BucketKind.OWN else ConfigurationError
+        return kind(
             f"The roster bucket {bucket} is to be made, and {whose} has it already.",
             fix="Set fedml-infra:roster_bucket to another name; nothing was changed.",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fedml_infra.aws import callers, deletion
+from fedml_infra.aws import callers, deletion, state_bucket
 from fedml_infra.aws.live import LiveAws
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.sessions import Access
@@ -25,12 +25,17 @@ class Cloud(Aws, Protocol):
         """See `aws.deletion.delete_objects`."""
         ...
 
+    def delete_state_object(self, url: str) -> None:
+        """See `aws.state_bucket.delete_state_object`."""
+        ...
+
 
 class LiveCloud(LiveAws):
     """AWS itself, or whatever AWS_ENDPOINT_URL names."""
 
     caller_arn = staticmethod(callers.caller_arn)
     delete_objects = staticmethod(deletion.delete_objects)
+    delete_state_object = staticmethod(state_bucket.delete_state_object)
 
 
 @dataclass(frozen=True)

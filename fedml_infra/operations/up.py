@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
+from fedml_infra.engine.recovery import UNKNOWN
 from fedml_infra.errors import StackNotFoundError
 from fedml_infra.operations.accounts import Accounts
 from fedml_infra.operations.compare_rights import RightsChange, compare_rights
 from fedml_infra.operations.load import Stack
-from fedml_infra.operations.preflight import preflight
+from fedml_infra.operations.preflight import TakenError, preflight
+from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
 
@@ -42,7 +44,23 @@ class Run:
 
 def look_before(stack: Stack, engine: Engine, aws: Cloud) -> Before:
     """What the stack is and whether a run can work, without changing anything. Errors as `preflight`."""
-    exported = exported_or_empty(engine, stack.name)
+    return _looked(stack, aws, exported_or_empty(engine, stack.name))
+
+
+def recovered_before(recovery: Recovery) -> Before:
+    """The same, once whatever an earlier run left is settled in the stack's state; nothing is changed in AWS."""
+    stack, aws = recovery.stack, recovery.aws
+    exported = recovery.ready()
+    try:
+        return _looked(stack, aws, exported)
+    except TakenError:
+        # Of its own making, where it has the stack's tags: made by a run whose state was lost.
+        if not recovery.adopt_lost():
+            raise
+    return _looked(stack, aws, recovery.ready())
+
+
+def _looked(stack: Stack, aws: Cloud, exported: Mapping[str, Any]) -> Before:
     state = State.of(exported)
     outputs = outputs_of(exported)
     accounts = preflight(stack.config, stack.settings, aws=aws, outputs=outputs, state=state)
@@ -61,9 +79,10 @@ def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -
     return Run(before, engine.preview(stack.name, options))
 
 
-def up(stack: Stack, before: Before, engine: Engine, options: RunOptions) -> Run:
+def up(recovery: Recovery, before: Before, options: RunOptions) -> Run:
     """Make AWS as the stack file says. Cut off, the same goes on."""
-    return Run(before, engine.up(stack.name, options))
+    name, engine = recovery.stack.name, recovery.engine
+    return Run(before, recovery.run(lambda asked: engine.up(name, asked), options))
 
 
 def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:
@@ -75,8 +94,8 @@ def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:
 
 
 def outputs_of(exported: Mapping[str, Any]) -> dict[str, Any]:
-    """The stack's outputs in an export of its state: those of its root resource."""
+    """The stack's outputs in an export of its state: those of its root resource that are known."""
     for row in (exported.get("deployment") or {}).get("resources") or ():
         if row.get("type") == "pulumi:pulumi:Stack":
-            return dict(row.get("outputs") or {})
+            return {key: value for key, value in (row.get("outputs") or {}).items() if value != UNKNOWN}
     return {}

@@ -84,6 +84,11 @@ def test_members_read_the_roster_and_nothing_else(partition):
     assert of_roster(roster_bucket_policy(hub(partition), READERS), partition=partition) == set()
 
 
+def test_the_hubs_own_account_needs_no_statement_of_the_roster():
+    """Its own root would open the roster to nobody more, and take the room of a member."""
+    assert roster_bucket_policy(hub(), [*READERS, HUB]) == roster_bucket_policy(hub(), READERS)
+
+
 def test_a_roster_without_members_is_a_valid_policy():
     assert of_roster(roster_bucket_policy(hub(), ()), readers=()) == set()
 

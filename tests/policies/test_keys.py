@@ -32,6 +32,8 @@ def test_readers_decrypt_through_s3_under_bucket_policy():
     found = node_key_statements(node(kms_key_arn=KEY, sharing="bucket_policy"), [BOTH, RECEIVER])
     assert statement(found, "AllowReaders")["Principal"] == {"AWS": [f"arn:aws:iam::{RECEIVER}:root"]}
     assert statement(found, "AllowReaders")["Action"] == ["kms:Decrypt"]
+    through = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+    assert statement(found, "AllowReaders")["Condition"] == {"StringEquals": through}
 
 
 def test_readers_need_nothing_under_sts():

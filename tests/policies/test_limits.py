@@ -98,6 +98,21 @@ def test_every_kind_has_a_limit_with_its_source(kind):
     assert LIMITS[kind].source
 
 
+def test_the_limits_are_awss():
+    """As their sources say: SNS 30 KB, SQS 8,192 bytes, S3 20 KB, KMS 32 KB; IAM and STS in characters."""
+    assert {kind: limit.bytes for kind, limit in LIMITS.items()} == {
+        Kind.TOPIC: 30_720,
+        Kind.QUEUE: 8_192,
+        Kind.BUCKET: 20_480,
+        Kind.NODE: 6_144,
+        Kind.OPERATOR: 6_144,
+        Kind.TRUST: 2_048,
+        Kind.ROLE: 10_240,
+        Kind.SESSION: 2_048,
+        Kind.KEY: 32_768,
+    }
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_limit_itself_fits_and_one_byte_more_does_not(kind):
     empty = document(allow("A", ["sns:Publish"], ""))

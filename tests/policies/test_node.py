@@ -106,9 +106,10 @@ def violations(where: NodeResources, policy: Document) -> set[str]:
             if action in wanted.get(resource, set()) and not allows(policy, action, resource):
                 found.add(f"too little: {action.split(':')[0]}")
     listed = {
-        p: allows(policy, "s3:ListBucket", where.bucket_arn, s3__prefix=p) for p in ("updates/", "updates/a", "", "o")
+        p: allows(policy, "s3:ListBucket", where.bucket_arn, s3__prefix=p)
+        for p in ("updates/", "updates/a", "", "o", "updates", "updates-of-others/")
     }
-    if listed != {"updates/": True, "updates/a": True, "": False, "o": False}:
+    if {prefix for prefix, may in listed.items() if may} != {"updates/", "updates/a"}:
         found.add("listing")
     sniped = Request(
         Caller(BOTH, ROLE), "s3:PutObject", f"{where.bucket_arn}/updates/1", BOTH, (("aws:ResourceAccount", STRANGER),)
@@ -135,6 +136,10 @@ MUTATIONS = {
     "s3:*": (element("Payloads", "Action", ["s3:*"]), "too much: s3"),
     "whoever owns the bucket": (condition("Payloads"), "somebody else's bucket"),
     "listing everything": (condition("ListPayloads"), "listing"),
+    "listing a neighbour whose prefix goes on": (
+        condition("ListPayloads", StringLike={"s3:prefix": "updates*"}),
+        "listing",
+    ),
     "listing a neighbour": (condition("ListPayloads", StringLike={"s3:prefix": "*"}), "listing"),
     "listing if a prefix is given": (
         condition("ListPayloads", StringNotLike={"s3:prefix": "other/*"}),

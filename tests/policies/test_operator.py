@@ -189,3 +189,98 @@ def test_every_action_exists(service):
     used = {action.split(":")[1] for action in actions(whole()) if action.startswith(f"{service}:")}
     assert used
     assert used <= operations
+
+
+TOPIC = f"arn:aws:sns:us-east-1:{HUB}:cardio"
+QUEUES = tuple(f"arn:aws:sqs:us-east-1:{HUB}:cardio_charite{end}" for end in ("", "_dlq"))
+BUCKETS = ("arn:aws:s3:::c-fed", f"arn:aws:s3:::fedml-cardio-{HUB}-us-east-1")
+READER = f"arn:aws:iam::{HUB}:role/fedml.cardio.charite.reader"
+POLICY = f"arn:aws:iam::{HUB}:policy/fedml.cardio.charite.node"
+PARAMETER = f"arn:aws:ssm:us-east-1:{HUB}:parameter/fedml/cardio/charite"
+CALLS = {
+    "aws_sns_topic": (
+        (TOPIC,),
+        "sns:CreateTopic sns:DeleteTopic sns:GetTopicAttributes sns:ListTagsForResource sns:SetTopicAttributes "
+        "sns:TagResource sns:UntagResource",
+    ),
+    "aws_sns_topic_policy": ((TOPIC,), "sns:GetTopicAttributes sns:SetTopicAttributes"),
+    "aws_sns_topic_subscription": ((TOPIC,), "sns:Subscribe"),
+    "aws_sns_topic_subscription, made": (
+        ("*",),
+        "sns:GetSubscriptionAttributes sns:SetSubscriptionAttributes sns:Unsubscribe",
+    ),
+    "removal of strangers": ((TOPIC,), "sns:ListSubscriptionsByTopic"),
+    "removal of strangers, found": (("*",), "sns:Unsubscribe"),
+    "aws_sqs_queue": (
+        QUEUES,
+        "sqs:CreateQueue sqs:DeleteQueue sqs:GetQueueAttributes sqs:ListQueueTags sqs:SetQueueAttributes sqs:TagQueue "
+        "sqs:UntagQueue",
+    ),
+    "whose a queue is, asked before a run": (QUEUES, "sqs:GetQueueUrl sqs:ListQueueTags"),
+    "aws_s3_bucket": (
+        BUCKETS,
+        "s3:CreateBucket s3:DeleteBucket s3:ListBucket s3:ListBucketVersions s3:GetBucketLocation s3:GetBucketTagging "
+        "s3:ListTagsForResource s3:PutBucketTagging s3:TagResource s3:UntagResource",
+    ),
+    "aws_s3_bucket, emptied": (
+        tuple(f"{bucket}/*" for bucket in BUCKETS),
+        "s3:DeleteObject s3:DeleteObjectVersion",
+    ),
+    "aws_s3_bucket_ownership_controls": (BUCKETS, "s3:GetBucketOwnershipControls s3:PutBucketOwnershipControls"),
+    "aws_s3_bucket_public_access_block": (BUCKETS, "s3:GetBucketPublicAccessBlock s3:PutBucketPublicAccessBlock"),
+    "aws_s3_bucket_server_side_encryption_configuration": (
+        BUCKETS,
+        "s3:GetEncryptionConfiguration s3:PutEncryptionConfiguration",
+    ),
+    "aws_s3_bucket_lifecycle_configuration": (BUCKETS, "s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration"),
+    "aws_s3_bucket_policy": (BUCKETS, "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy"),
+    "the roster, published": (
+        (f"{BUCKETS[1]}/roster.json",),
+        "s3:GetObject s3:GetObjectTagging s3:PutObject s3:PutObjectTagging",
+    ),
+    "aws_iam_role": (
+        (READER,),
+        "iam:CreateRole iam:DeleteRole iam:GetRole iam:ListAttachedRolePolicies iam:ListInstanceProfilesForRole "
+        "iam:ListRolePolicies iam:PutRolePermissionsBoundary iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy "
+        "iam:UpdateRole iam:UpdateRoleDescription",
+    ),
+    "aws_iam_role_policy": ((READER,), "iam:DeleteRolePolicy iam:GetRolePolicy iam:PutRolePolicy"),
+    "aws_iam_policy": (
+        (POLICY,),
+        "iam:CreatePolicy iam:CreatePolicyVersion iam:DeletePolicy iam:DeletePolicyVersion iam:GetPolicy "
+        "iam:GetPolicyVersion iam:ListPolicyVersions iam:TagPolicy iam:UntagPolicy",
+    ),
+    "aws_iam_role_policy_attachment": (
+        tuple(f"arn:aws:iam::{HUB}:role/{path}trainer" for path in ("", "*/")),
+        "iam:AttachRolePolicy iam:DetachRolePolicy iam:GetRole iam:ListAttachedRolePolicies",
+    ),
+    "aws_ssm_parameter": (
+        (PARAMETER,),
+        "ssm:AddTagsToResource ssm:DeleteParameter ssm:GetParameter ssm:GetParameters ssm:ListTagsForResource "
+        "ssm:PutParameter ssm:RemoveTagsFromResource",
+    ),
+    "aws_ssm_parameter, found": (("*",), "ssm:DescribeParameters"),
+    "aws_caller_identity": (("*",), "sts:GetCallerIdentity"),
+}
+"""What each resource of a stack calls in its life, and on what: create, read, update and delete of the functions
+`resource…` in terraform-provider-aws, `internal/service/{sns,sqs,s3,iam,ssm}`. What `aws_s3_bucket` reads beside is
+`test_a_bucket_read_calls_every_setting`."""
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_whoever_runs_a_stack_may_do_what_its_resources_call(what):
+    resources_, calls = CALLS[what]
+    for resource in resources_:
+        assert set(calls.split()) <= actions(whole(), on=resource), resource
+
+
+def test_and_nothing_else_that_changes_anything():
+    wanted = {(action, resource) for on, calls in CALLS.values() for action in calls.split() for resource in on}
+    given = {
+        (action, resource)
+        for each in whole()
+        for action in each["Action"]
+        for resource in each["Resource"]
+        if WRITES.search(action)
+    }
+    assert given - wanted == set()

@@ -284,3 +284,8 @@ def test_and_nothing_else_that_changes_anything():
         if WRITES.search(action)
     }
     assert given - wanted == set()
+
+
+def test_a_hub_without_nodes_of_its_own_removes_strangers_all_the_same():
+    found_hub, nodes = resources(config(nodes=[]))
+    assert "sns:Unsubscribe" in actions(statements(operator_policy(found_hub, nodes)[HUB]), on="*")

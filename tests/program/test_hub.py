@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
+
+import pulumi
+
+from fedml_infra.model.resources import HubResources
+from fedml_infra.program import Hub, HubArgs
+from tests.program.conftest import ACCOUNT, Monitor
 
 MEMBERS = [{"aws_id": "222222222222"}, {"aws_id": "333333333333", "rights": ["publish"], "nodes": ["insel"]}]
 ROSTER = "fedml-cardio-111111111111-us-east-1"
@@ -104,3 +111,30 @@ def test_payloads_shared_by_bucket_policy_are_read_by_the_members_that_receive(d
     statements = json.loads(world.one("s3/bucketPolicy:BucketPolicy", "cardio_charite")["policy"])["Statement"]
     readers = [statement["Principal"] for statement in statements if statement["Effect"] == "Allow"]
     assert readers == [{"AWS": ["arn:aws:iam::222222222222:root"]}]
+
+
+def test_the_roster_bucket_policy_waits_for_the_topic_policy(loop):
+    """S3 refuses it as a whole for one account that is gone; a removal from the topic must be through by then."""
+
+    class Watched(Monitor):
+        roster_came = threading.Event()
+        waited_in_vain: bool | None = None
+
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+            if args.typ.endswith(":BucketPolicy"):
+                self.roster_came.set()
+            if args.typ.endswith(":TopicPolicy"):
+                self.waited_in_vain = not self.roster_came.wait(timeout=1)
+            return super().new_resource(args)
+
+    monitor = Watched({})
+    pulumi.runtime.set_mocks(monitor, project="fedml-infra", stack="cardio", preview=True)
+
+    @pulumi.runtime.test
+    def program() -> pulumi.Output[str]:
+        names = HubResources.of("cardio", account=ACCOUNT, region="us-east-1")
+        return Hub("cardio", HubArgs(names, grants={}, readers=("222222222222",))).roster_bucket
+
+    program()
+    assert monitor.waited_in_vain is True
+    assert monitor.roster_came.is_set()

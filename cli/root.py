@@ -22,6 +22,7 @@ SECTIONS = {
         "outputs": Entry("outputs", "outputs", "What the stack exports: topic, queues, buckets, roles."),
         "drift": Entry("drift", "drift", "What in AWS is no longer as the stack made it."),
         "stacks": Entry("stacks", "stacks", "The stacks of this folder."),
+        "doctor": Entry("doctor", "doctor", "Look at everything that a run depends on, and say how to mend it."),
         "graph": Entry("graph", "graph", "Who publishes to whom, and who receives: text, JSON, Mermaid or SVG."),
         "policies": Entry("policies", "policies", "Every policy document, and who can do what by them."),
         "check": Entry("check", "check", "Validate stack files without touching anything."),

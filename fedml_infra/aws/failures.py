@@ -79,6 +79,7 @@ ABSENT = frozenset(
         "NoSuchEntity",
         "NoSuchKey",
         "ParameterNotFound",
+        "ResourceNotFound",
         "ResourceNotFoundException",
         "QueueDoesNotExist",
         "NonExistentQueue",

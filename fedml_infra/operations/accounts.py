@@ -28,17 +28,22 @@ def find_accounts(config: StackConfig, settings: Mapping[str, Any], aws: Aws) ->
 
     Raises AuthenticationError (none, unknown, expired) or NetworkError, the first in the order of the file.
     """
-    ways: list[AccountAccess | None] = [None, *(node.account for node in config.nodes)]
-    distinct = tuple(dict.fromkeys(ways))
-    # In the sandbox any account has a profile, which a stack file just written may be the first to name.
-    profiles = (way.profile for way in distinct if way is not None and way.profile is not None)
-    sandbox_profiles.ensure(filter(None, map(sandbox_profiles.account_of, profiles)))
+    distinct = ways_of(config)
 
     def ask(way: AccountAccess | None) -> str:
         return aws.account_of(Access.of(way, settings), config.region)
 
     found = {outcome.item: outcome.unwrap() for outcome in each(ask, distinct)}
     return Accounts(found[None], {node.pid: found[node.account] for node in config.nodes})
+
+
+def ways_of(config: StackConfig) -> tuple[AccountAccess | None, ...]:
+    """Each way to an account that the stack names, once; None is the stack's own credentials, and comes first."""
+    distinct = tuple(dict.fromkeys([None, *(node.account for node in config.nodes)]))
+    # In the sandbox any account has a profile, which a stack file just written may be the first to name.
+    profiles = (way.profile for way in distinct if way is not None and way.profile is not None)
+    sandbox_profiles.ensure(filter(None, map(sandbox_profiles.account_of, profiles)))
+    return distinct
 
 
 def check_accounts(

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fedml_infra.aws.double import InMemoryAws
 from fedml_infra.aws.sessions import Access
+from fedml_infra.aws.simulation import Refusal, Wanted
+from fedml_infra.aws.standing import TopicKind
+from fedml_infra.errors import PolicyError
+from fedml_infra.model.tags import owned_by
 
 
 class InMemoryCloud(InMemoryAws):
-    """AWS accounts in memory. `callers` gives an access's ARN, a user of its account where it says nothing."""
+    """AWS accounts in memory. `callers` gives an access's ARN, a user of its account where it says nothing.
+
+    `ahead` is how many seconds this machine's clock is ahead; `regions_off` are those that no account has enabled;
+    `topic_tags` by ARN; `denied` is what nobody may do by IAM's simulator, None where nobody may ask it.
+    """
 
     def __init__(self, accounts: Mapping[Access, str], callers: Mapping[Access, str] | None = None) -> None:
         super().__init__(accounts)
         self.callers = dict(callers or {})
+        self.ahead = 0.0
+        self.regions_off: set[str] = set()
+        self.topic_tags: dict[str, Mapping[str, str]] = {}
+        self.denied: frozenset[str] | None = frozenset()
         self.dropped_locks: list[str] = []
 
     def caller_arn(self, access: Access, region: str) -> str:
@@ -33,3 +45,33 @@ class InMemoryCloud(InMemoryAws):
         for key in gone:
             del objects[key]
         return len(gone)
+
+    def clock_ahead(self, access: Access, region: str) -> float:
+        """As was said."""
+        self.account_of(access, region)
+        return self.ahead
+
+    def region_enabled(self, access: Access, region: str) -> bool:
+        """As was said."""
+        self.account_of(access, region)
+        return region not in self.regions_off
+
+    def topic_state(self, access: Access, region: str, arn: str, *, federation: str) -> TopicKind:
+        """Whose the topic is, by the tags that were said."""
+        self.account_of(access, region)
+        if arn not in self._topics:
+            return TopicKind.ABSENT
+        return TopicKind.OURS if owned_by(self.topic_tags.get(arn, {}), federation) else TopicKind.FOREIGN
+
+    def texts_in(self, access: Access, region: str, bucket: str, prefix: str) -> tuple[str, ...]:
+        """The objects under the prefix."""
+        objects = self._own_bucket(access, region, bucket, self.account_of(access, region)).objects
+        return tuple(body.decode() for key, body in sorted(objects.items()) if key.startswith(prefix))
+
+    def refused(self, access: Access, region: str, caller: str, rights: Iterable[Wanted]) -> tuple[Refusal, ...]:
+        """What was said to be denied."""
+        self.account_of(access, region)
+        if self.denied is None:
+            raise PolicyError(f"could not simulate the rights of {caller}: AWS answered AccessDenied")
+        wanted = {(action, resource) for one in rights for action in one.actions for resource in one.resources}
+        return tuple(Refusal(*pair, explicit=False) for pair in sorted(wanted) if pair[0] in self.denied)

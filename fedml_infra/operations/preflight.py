@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fedml_infra.aws.buckets import BucketKind
@@ -38,23 +40,40 @@ def preflight(
     """
     accounts = find_accounts(config, settings, aws)
     check_accounts(config, settings, accounts, outputs)
-    problems: list[FedmlError] = []
-    checks: list[Callable[[], FedmlError | None]] = []
+    checks = name_checks(config, settings, accounts, aws=aws, state=state)
+    _raise_all([problem for outcome in each(lambda check: check.ask(), checks) if (problem := outcome.unwrap())])
+    return accounts
+
+
+@dataclass(frozen=True)
+class NameCheck:
+    """Whether one name that a run would use can be used."""
+
+    subject: str
+    """`queue cardio_charite`, `bucket cardio-charite`."""
+    ask: Callable[[], FedmlError | None]
+    """The error that a run would end with; None where all is well. Raises where AWS does not answer."""
+
+
+def name_checks(
+    config: StackConfig, settings: Mapping[str, Any], accounts: Accounts, *, aws: Aws, state: State
+) -> tuple[NameCheck, ...]:
+    """The checks of all names that are not the stack's own already."""
+    checks: list[NameCheck] = []
     hub, nodes = stack_resources(config, account=accounts.own, node_accounts=accounts.nodes)
     for node, planned in zip(config.nodes, nodes, strict=True):
         access = Access.of(node.account, settings)
         if planned.queue_arn is not None and planned.queue_arn not in state.queue_arns:
-            checks.append(_queue_check(aws, access, planned))
-        if planned.bucket in state.bucket_names:
-            if planned.adopt_bucket:
-                problems.append(_made_here(planned))
-        else:
-            checks.append(_bucket_check(aws, access, planned))
+            checks.append(NameCheck(f"queue {planned.queue_name}", _queue_check(aws, access, planned)))
+        subject = f"bucket {planned.bucket}"
+        if planned.bucket not in state.bucket_names:
+            checks.append(NameCheck(subject, _bucket_check(aws, access, planned)))
+        elif planned.adopt_bucket:
+            checks.append(NameCheck(subject, partial(_made_here, planned)))
     if hub is not None and hub.roster_bucket not in state.bucket_names:
-        checks.append(_roster_check(aws, Access.of(None, settings), hub.region, hub.roster_bucket, accounts.own))
-    problems += [problem for outcome in each(lambda check: check(), checks) if (problem := outcome.unwrap())]
-    _raise_all(problems)
-    return accounts
+        ask = _roster_check(aws, Access.of(None, settings), hub.region, hub.roster_bucket, accounts.own)
+        checks.append(NameCheck(f"bucket {hub.roster_bucket}", ask))
+    return tuple(checks)
 
 
 def _queue_check(aws: Aws, access: Access, node: NodeResources) -> Callable[[], FedmlError | None]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fedml_infra.aws import callers, deletion, state_bucket
+from fedml_infra.aws import callers, deletion, simulation, standing, state_bucket
 from fedml_infra.aws.live import LiveAws
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.sessions import Access
+from fedml_infra.aws.simulation import Refusal, Wanted
+from fedml_infra.aws.standing import TopicKind
 from fedml_infra.engine.protocol import Engine
+from fedml_infra.operations.checks.machine import Machine, this_machine
 
 
 class Cloud(Aws, Protocol):
@@ -29,21 +32,47 @@ class Cloud(Aws, Protocol):
         """See `aws.state_bucket.delete_state_object`."""
         ...
 
+    def clock_ahead(self, access: Access, region: str) -> float:
+        """See `aws.standing.clock_ahead`."""
+        ...
+
+    def region_enabled(self, access: Access, region: str) -> bool:
+        """See `aws.standing.region_enabled`."""
+        ...
+
+    def topic_state(self, access: Access, region: str, arn: str, *, federation: str) -> TopicKind:
+        """See `aws.standing.topic_state`."""
+        ...
+
+    def texts_in(self, access: Access, region: str, bucket: str, prefix: str) -> tuple[str, ...]:
+        """See `aws.standing.texts_in`."""
+        ...
+
+    def refused(self, access: Access, region: str, caller: str, rights: Iterable[Wanted]) -> tuple[Refusal, ...]:
+        """See `aws.simulation.refused`."""
+        ...
+
 
 class LiveCloud(LiveAws):
     """AWS itself, or whatever AWS_ENDPOINT_URL names."""
 
     caller_arn = staticmethod(callers.caller_arn)
     delete_objects = staticmethod(deletion.delete_objects)
+    clock_ahead = staticmethod(standing.clock_ahead)
+    region_enabled = staticmethod(standing.region_enabled)
+    topic_state = staticmethod(standing.topic_state)
+    texts_in = staticmethod(standing.texts_in)
+    refused = staticmethod(simulation.refused)
     delete_state_object = staticmethod(state_bucket.delete_state_object)
 
 
 @dataclass(frozen=True)
 class Tools:
-    """AWS, and the engine of a project's folder."""
+    """AWS, the engine of a project's folder, and what is installed here."""
 
     aws: Cloud
     engine: Callable[[Path], Engine]
+    machine: Callable[[], Machine] = this_machine
 
 
 def live_tools() -> Tools:

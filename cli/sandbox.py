@@ -45,6 +45,7 @@ def sandbox() -> None:
     examples=[
         ("MiniStack, which enforces policies", "fedml-infra sandbox up"),
         ("The other local AWS, which enforces no policies", "fedml-infra sandbox up --aws moto"),
+        ("With AWS's faults, as a file says", "fedml-infra sandbox up --faults faults.yaml"),
     ],
 )
 @click.option(
@@ -58,21 +59,34 @@ def sandbox() -> None:
     type=click.IntRange(1024, 65535),
     help="The port on 127.0.0.1. Kept over restarts; the first time a free one is taken.",
 )
+@click.option(
+    "--faults",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PLAN",
+    help="A YAML or JSON file that says which calls are throttled, fail, lose their answer and so on.",
+)
 @options.as_json
-def up(kind: str | None, port: int | None, as_json: bool) -> None:
+def up(kind: str | None, port: int | None, plan_file: Path | None, as_json: bool) -> None:
     """Start the sandbox, and return when it answers.
 
-    Where it runs already, that is said and nothing else happens. It starts empty.
+    Where it runs already, that is said, and nothing else happens but that it takes the faults, where some are given.
+    It starts empty, and without faults.
     """
     from fedml_infra.sandbox.local_aws import Kind
+    from fedml_infra.sandbox.local_aws.faults import Faults, read_plan
     from fedml_infra.sandbox.place import sandbox_directory
     from fedml_infra.sandbox.sandbox import up as start
 
     from .output import print_json, say
 
+    plan = read_plan(plan_file) if plan_file else None
     done = start(sandbox_directory(), Kind(kind) if kind else None, port)
+    if plan is not None:
+        Faults(done.running.local_aws).set(plan)
     if as_json:
-        print_json({**_facts(done.running), "started": done.started, "seconds": round(done.seconds, 3)})
+        faulty = {} if plan is None else {"faults": len(plan.rules)}
+        print_json({**_facts(done.running), "started": done.started, "seconds": round(done.seconds, 3), **faulty})
         return
     name = done.running.kind.label
     if done.started:
@@ -81,6 +95,9 @@ def up(kind: str | None, port: int | None, as_json: bool) -> None:
             say(f"{name} enforces no policies: whoever asks may.")
     else:
         say(f"{name} runs already at {done.running.local_aws.url}.")
+    if plan is not None:
+        rules = "1 rule" if len(plan.rules) == 1 else f"{len(plan.rules)} rules"
+        say(f"It has the faults of {plan_file} ({rules}); `fedml-infra sandbox faults` shows what they did.")
     say(f"Log: {done.running.local_aws.log}")
     say('Use it: eval "$(fedml-infra sandbox env --account 111111111111)"')
 
@@ -131,6 +148,57 @@ def status(as_json: bool) -> None:
         print_json(facts)
         return
     print_facts((name.replace("_", " "), _shown(value)) for name, value in facts.items())
+
+
+@sandbox.command(
+    short_help="What the faults did, or have others or none.",
+    exits=(2, 4),
+    examples=[
+        ("Which calls there were, and what they met", "fedml-infra sandbox faults"),
+        ("Have other faults from now on", "fedml-infra sandbox faults --set faults.yaml"),
+        ("Have none any more", "fedml-infra sandbox faults --clear"),
+    ],
+)
+@click.option(
+    "--set",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PLAN",
+    help="Have the faults of this file from now on; calls are counted anew.",
+)
+@click.option("--clear", is_flag=True, help="Have no faults any more, and count no calls.")
+@options.as_json
+def faults(plan_file: Path | None, clear: bool, as_json: bool) -> None:
+    """What the sandbox's faults did: the calls since they were set, and which of them met one.
+
+    The plan is that of `sandbox up --faults`, or of the last `--set`.
+    """
+    from dataclasses import asdict
+
+    from fedml_infra.sandbox.local_aws.faults import Faults, read_plan
+    from fedml_infra.sandbox.place import sandbox_directory
+    from fedml_infra.sandbox.sandbox import require
+
+    from .output import print_json, say
+
+    if plan_file and clear:
+        raise click.UsageError("--set and --clear exclude each other.")
+    control = Faults(require(sandbox_directory()).local_aws)
+    if plan_file:
+        control.set(read_plan(plan_file))
+    elif clear:
+        control.clear()
+    plan, calls = control.plan(), control.calls()
+    met = [call for call in calls if call.outcome != "answered"]
+    if as_json:
+        rules = None if plan is None else plan.model_dump(mode="json", exclude_defaults=True)
+        print_json({"plan": rules, "calls": [asdict(call) for call in calls]})
+    elif plan is None:
+        say("There are no faults.")
+    else:
+        say(f"{len(plan.rules)} rules; {len(calls)} calls, {len(met)} of them met a fault.")
+        for call in met:
+            say(f"  call {call.index}: {call.service} {call.operation} of {call.account}: {call.outcome}")
 
 
 @sandbox.command(

@@ -18,6 +18,7 @@ from fedml_infra.aws.access import Access as Access
 from fedml_infra.aws.access import Keys as Keys
 from fedml_infra.aws.access import Role as Role
 from fedml_infra.aws.failures import translating
+from fedml_infra.aws.retries import heed_throttling
 from fedml_infra.errors import AuthenticationError
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.regions import home_region, partition_of
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 CLIENTS_KEPT = 256
 """Clients kept for reuse (about 1 MB each at most); the one used longest ago goes first."""
+ATTEMPTS = 5
+"""How often a call is made that is throttled, fails on AWS's side or is not answered."""
 ROLE_SESSION = "fedml-infra"
 ROLE_SECONDS = 3600
 """Length of an assumed role's session: AWS's limit where the caller is itself a role (STS, AssumeRole)."""
@@ -60,7 +63,9 @@ class Sessions:
                 return self._clients[key]
             with translating("use", str(access)):
                 session, core, keys = self._session(access)
-                made = session.client(service, region_name=region, **_where(access, core, service), **keys)
+                where = _where(access, core, service)
+                made = session.client(service, region_name=region, **where, **keys)
+                heed_throttling(made, ATTEMPTS)
             self._clients[key] = made
             while len(self._clients) > CLIENTS_KEPT:
                 self._clients.popitem(last=False)
@@ -184,7 +189,7 @@ def client_config(endpoint: str | None) -> Config:
     return Config(
         connect_timeout=2 if local else 10,
         read_timeout=30 if local else 60,
-        retries={"mode": "standard", "total_max_attempts": 3 if local else 5},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS - 1 if local else ATTEMPTS},
         max_pool_connections=32,
         user_agent_extra="fedml-infra",
         **extra,

@@ -333,7 +333,7 @@ def test_aws_is_given_more_time_and_tries_than_a_local_one() -> None:
     aws, local = client_config(None), client_config("https://127.0.0.1:1")
     assert aws.connect_timeout > local.connect_timeout
     assert aws.retries == {"mode": "standard", "total_max_attempts": 5}
-    assert local.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert local.retries == {"mode": "standard", "total_max_attempts": 4}
 
 
 def test_a_read_outlasts_a_long_poll() -> None:

@@ -47,6 +47,14 @@ def application() -> Any:
     return app
 
 
+def account_of(access_key: str) -> str:
+    """The account that an access key acts in, the root's, a user's or a role's; the key itself where nobody has it."""
+    from ministack.core.iam_evaluator import find_iam_access_key_account
+    from ministack.core.responses import _account_from_sts_session
+
+    return find_iam_access_key_account(access_key) or _account_from_sts_session(access_key) or access_key
+
+
 def mend_subscribe(sns: Any, evaluator: Any) -> None:
     """`sns:Protocol` and `sns:Endpoint` are there when a topic policy judges a Subscribe.
 

@@ -31,6 +31,13 @@ def application() -> Wsgi:
     return with_a_body(account_by_key(DomainDispatcherApplication(create_backend_app)))
 
 
+def account_of(access_key: str) -> str:
+    """The account that an access key acts in: its own id, or that in which the key was made."""
+    from moto.iam.models import get_account_id_from
+
+    return access_key if access_key.isdecimal() else str(get_account_id_from(access_key))
+
+
 def with_a_body(app: Wsgi) -> Wsgi:
     """Answers that have no chunk get an empty one: hypercorn sends the status with the first, and HEAD has none."""
 

@@ -15,11 +15,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fedml_infra.sandbox.local_aws.capabilities import Kind
+from fedml_infra.sandbox.local_aws.faults.layer import App, FaultyAws, new_token
 
 LOOPBACK = "127.0.0.1"
 THREADS = 64
@@ -93,30 +95,48 @@ async def serve(kind: Kind, directory: Path, listening: socket.socket) -> None:
     config.certfile, config.keyfile = str(made.certificate), str(made.key)
     config.alpn_protocols = ["http/1.1"]
     config.keep_alive_timeout = 75
-    config.wsgi_max_body_size = LARGEST_BODY
     config.errorlog = "-"
     config.loglevel = "WARNING"
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    app, mode = application(kind, port)
+    app, account_of = application(kind, port)
+    # The token is there before anybody is told that this is ready.
+    faulty = FaultyAws(app, new_token(directory), account_of)
 
     async def ready() -> None:
         # hypercorn calls this once it accepts connections.
         tell({"port": port})
         await asyncio.Event().wait()
 
-    await hypercorn(app, config, shutdown_trigger=ready, mode=mode)
+    await hypercorn(faulty, config, shutdown_trigger=ready, mode="asgi")  # type: ignore[arg-type]
 
 
-def application(kind: Kind, port: int) -> tuple[Any, Any]:
-    """The app of that kind and how it is called: "asgi" or "wsgi"."""
+def application(kind: Kind, port: int) -> tuple[App, Callable[[str], str]]:
+    """The ASGI app of that kind, and what tells the account that an access key acts in."""
     if kind is Kind.MOTO:
         from fedml_infra.sandbox.local_aws import moto
 
-        return moto.application(), "wsgi"
+        return asgi(moto.application()), moto.account_of
     from fedml_infra.sandbox.local_aws import ministack
 
     os.environ.update(ministack.environment(port))
-    return ministack.application(), "asgi"
+    return ministack.application(), ministack.account_of
+
+
+def asgi(app: Any) -> App:
+    """A WSGI app as an ASGI app, as hypercorn itself would call it."""
+    from hypercorn.app_wrappers import WSGIWrapper
+
+    wrapped = WSGIWrapper(app, LARGEST_BODY)
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        loop = asyncio.get_running_loop()
+
+        def call_soon(function: Any, *arguments: Any) -> Any:
+            return asyncio.run_coroutine_threadsafe(function(*arguments), loop).result()
+
+        await wrapped(scope, receive, send, partial(loop.run_in_executor, None), call_soon)
+
+    return call
 
 
 if __name__ == "__main__":

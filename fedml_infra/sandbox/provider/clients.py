@@ -6,9 +6,12 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
+from fedml_infra.aws.retries import heed_throttling
 from fedml_infra.sandbox.provider.credentials import Keys
 from fedml_infra.sandbox.provider.loopback import guard_request, require_loopback
 
+ATTEMPTS = 6
+"""How often a call is made that is throttled, fails on AWS's side or is not answered."""
 MOST_CLIENTS = 256
 """About 2 MB each: those of 40 accounts and regions stay warm, and a long-lived process does not grow."""
 
@@ -45,7 +48,7 @@ class Clients:
         if self._session is None:
             self._session = botocore.session.Session()
         config = botocore.config.Config(
-            retries={"max_attempts": 4, "mode": "standard"},
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             s3={"addressing_style": "path"},
             proxies={},
             max_pool_connections=64,
@@ -62,6 +65,7 @@ class Clients:
             verify=ca_bundle if url.startswith("https:") else None,
             config=config,
         )
+        heed_throttling(client, ATTEMPTS)
         client.meta.events.register_first("before-send.*", guard_request)
         if url.startswith("http:"):
             # Policies deny what does not come by TLS; a loopback without it stands for it by this header.

@@ -72,7 +72,8 @@ class Federation(pulumi.ComponentResource):
         # A plain value in one output: Pulumi would lift each member of a list by itself, a millisecond each.
         self.federation = self._roster_bucket(hub, topic_arn).apply(lambda roster: self._summary(roster, topic_arn))
         outputs: dict[str, pulumi.Input[dict[str, str | None]]] = {pid: node.outputs for pid, node in declared.items()}
-        self.nodes = pulumi.Output.all(**outputs)
+        # Of nothing, `Output.all` makes a list.
+        self.nodes = pulumi.Output.all(**outputs) if outputs else pulumi.Output.from_input({})
         self.register_outputs({})
 
     def _plan(self, node: NodeConfig, topic_arn: str) -> NodeResources:

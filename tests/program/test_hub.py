@@ -138,3 +138,11 @@ def test_the_roster_bucket_policy_waits_for_the_topic_policy(loop):
     program()
     assert monitor.waited_in_vain is True
     assert monitor.roster_came.is_set()
+
+
+def test_a_hub_without_nodes_or_members_is_whole_and_its_nodes_are_an_empty_mapping(declare):
+    world = declare({})
+    assert world.outputs["nodes"] == {}
+    assert world.outputs["federation"]["members"] == []
+    assert allowed(world.one("sns/topicPolicy:TopicPolicy")["policy"]) == {}
+    assert allowed(world.one("s3/bucketPolicy:BucketPolicy")["policy"]) == {}

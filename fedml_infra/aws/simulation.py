@@ -7,10 +7,10 @@ It looks at the identity's policies, its permissions boundary and its organisati
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fedml_infra.aws.failures import is_denied, translating
+from fedml_infra.aws.failures import code_of, is_denied, translating
 from fedml_infra.aws.parallel import each
 from fedml_infra.aws.sessions import Access, client
 from fedml_infra.errors import ResourceError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RESOURCES_AT_ONCE = 50
 """Resources of one call; the answer has a row for each of them and each action."""
+INVALID = frozenset({"InvalidInput", "InvalidInputException"})
+"""Codes of IAM's simulator for a question that it does not take."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def refused(access: Access, region: str, caller: str, rights: Iterable[Wanted]) 
 
     def ask(wanted: Wanted) -> list[Refusal]:
         with translating("simulate the rights of", caller):
-            return list(_refusals(iam, identity, wanted))
+            return _refusals(iam, identity, wanted)
 
     # IAM allows few calls a second.
     found = {refusal for outcome in each(ask, calls, at_once=4) for refusal in outcome.unwrap()}
@@ -98,7 +100,19 @@ def _in_parts(wanted: Wanted) -> Iterator[Wanted]:
         yield Wanted(wanted.actions, wanted.resources[start : start + RESOURCES_AT_ONCE], wanted.context)
 
 
-def _refusals(iam: IAMClient, identity: str, wanted: Wanted) -> Iterator[Refusal]:
+def _refusals(iam: IAMClient, identity: str, wanted: Wanted) -> list[Refusal]:
+    """Some actions cannot be simulated together ("require different authorization information"): then in halves."""
+    try:
+        return list(_simulated(iam, identity, wanted))
+    except Exception as error:
+        if code_of(error) not in INVALID or len(wanted.actions) == 1:
+            raise
+    middle = len(wanted.actions) // 2
+    halves = (replace(wanted, actions=part) for part in (wanted.actions[:middle], wanted.actions[middle:]))
+    return [refusal for half in halves for refusal in _refusals(iam, identity, half)]
+
+
+def _simulated(iam: IAMClient, identity: str, wanted: Wanted) -> Iterator[Refusal]:
     pages = iam.get_paginator("simulate_principal_policy").paginate(
         PolicySourceArn=identity,
         ActionNames=list(wanted.actions),

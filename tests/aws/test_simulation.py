@@ -126,6 +126,23 @@ def test_many_resources_are_asked_for_in_parts(credentials: None) -> None:
         stub.assert_no_pending_responses()
 
 
+def test_actions_that_cannot_be_simulated_together_are_asked_for_apart(credentials: None) -> None:
+    stub = Stubber(client("iam", ME, REGION))
+    stub.add_client_error("simulate_principal_policy", "InvalidInput", "require different authorization information")
+    stub.add_response("simulate_principal_policy", {"EvaluationResults": [row("s3:A", "implicitDeny")]})
+    stub.add_response("simulate_principal_policy", {"EvaluationResults": [row("s3:B")]})
+    with stub:
+        assert [one.action for one in refused(ME, REGION, USER, [Wanted(("s3:A", "s3:B"), (TOPIC,))])] == ["s3:A"]
+        stub.assert_no_pending_responses()
+
+
+def test_one_action_that_the_simulator_does_not_take_is_an_error(credentials: None) -> None:
+    with Stubber(client("iam", ME, REGION)) as stub:
+        stub.add_client_error("simulate_principal_policy", "InvalidInput", "Invalid Entity Arn")
+        with pytest.raises(ResourceError, match="Invalid Entity"):
+            refused(ME, REGION, USER, [READ])
+
+
 def test_the_conditions_of_a_statement_become_keys_of_the_call() -> None:
     only = {"ArnEquals": {"iam:PolicyARN": "arn:x"}, "StringEquals": {"kms:ViaService": ["s3", "ssm"]}}
     found = wanted_by(

@@ -13,6 +13,7 @@ from fedml_infra.engine.protocol import Engine
 from fedml_infra.errors import FedmlError, StackNotFoundError
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.stack import AccountAccess
+from fedml_infra.operations.accounts import ways_of
 from fedml_infra.operations.graph.graph import Graph, graph_of
 from fedml_infra.operations.graph.mermaid import mermaid
 from fedml_infra.operations.graph.svg import svg
@@ -73,9 +74,8 @@ def _accounts(
         if told is None:
             asked[node.pid] = node.account
     own = Arn.parse(topic).account if config.is_hub and topic else None
-    ways = dict.fromkeys(asked.values())
-    if config.is_hub and own is None:
-        ways[None] = None
+    wanted = {*asked.values(), *([None] if config.is_hub and own is None else [])}
+    ways = [way for way in ways_of(config) if way in wanted]
     outcomes = each(lambda way: aws.account_of(Access.of(way, stack.settings), config.region), ways)
     problems = []
     for outcome in outcomes:

@@ -116,7 +116,8 @@ class Graph:
         own = "" if not self.echo else ", its own sender included"
         if self.publishers == self.receivers == self.nodes:
             return f"What any of them publishes, {'all' if self.echo else 'all others'} receive{own}."
-        return f"What {_names(self.publishers)} publish is received by {_names(self.receivers)}{own}."
+        verb = "publishes" if len(self.publishers) == 1 else "publish"
+        return f"What {_names(self.publishers)} {verb} is received by {_names(self.receivers)}{own}."
 
     @property
     def partial(self) -> str | None:

@@ -121,6 +121,9 @@ def test_the_caption_says_who_publishes_to_whom() -> None:
     assert of().caption == "What any of them publishes, all others receive."
     assert of(message_filter="none").caption == "What any of them publishes, all receive, its own sender included."
     assert of(topology="centralized").caption == "What charite and member publish is received by charite."
+    assert of(members=[{"aws_id": MEMBER, "rights": ["receive"]}]).caption == (
+        "What charite publishes is received by charite and member."
+    )
     nobody = of(nodes=[{"pid": "charite", "s3_bucket": "cardio-charite", "rights": ["publish"]}], members=None)
     assert nobody.caption == "Nobody receives in this federation as this stack knows it."
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+from datetime import datetime
 from typing import Any
 
 from fedml_infra.sandbox.provider import documents
+from fedml_infra.sandbox.provider.comparing import same_document
 from fedml_infra.sandbox.provider.context import Context
 from fedml_infra.sandbox.provider.kind import Change, Kind, OneOf
 from fedml_infra.sandbox.provider.kinds.shared import TAGS_ARE, retag, tag_dict, tag_list
+from fedml_infra.sandbox.provider.lost_answers import made_once, unless_gone, was_repeated
 from fedml_infra.sandbox.provider.refusals import is_gone
 from fedml_infra.sandbox.provider.wire import Props
 
@@ -39,13 +42,29 @@ def create_role(context: Context, inputs: Props) -> str:
         "PermissionsBoundary": "permissionsBoundary",
     }
     given = {argument: inputs[name] for argument, name in optional.items() if inputs.get(name)}
-    context.client("iam").create_role(
-        RoleName=inputs["name"],
-        AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
-        Tags=tag_list(context.all_tags(inputs)),
-        **given,
+    name, tags = str(inputs["name"]), context.all_tags(inputs)
+
+    def create() -> str:
+        context.client("iam").create_role(
+            RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"], Tags=tag_list(tags), **given
+        )
+        return name
+
+    def ours(began: datetime) -> str | None:
+        there = read_role(context, name, {})
+        asked = {**{key: inputs[key] for key in optional.values() if inputs.get(key)}, "tagsAll": tags}
+        return name if there and _made_since(there, began, asked, "assumeRolePolicy", inputs) else None
+
+    return made_once(create, "EntityAlreadyExists", ours)
+
+
+def _made_since(there: Props, began: datetime, asked: Props, document: str, inputs: Props) -> bool:
+    """Whether what is there was made since then, and is what was asked for."""
+    return (
+        datetime.fromisoformat(there["createDate"]) >= began
+        and all(there.get(key) == value for key, value in asked.items())
+        and same_document(there[document], inputs[document])
     )
-    return str(inputs["name"])
 
 
 def read_role(context: Context, name: str, last: Props) -> Props | None:
@@ -86,7 +105,7 @@ def update_role(context: Context, name: str, change: Change) -> None:
         if boundary := new.get("permissionsBoundary"):
             iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
         else:
-            iam.delete_role_permissions_boundary(RoleName=name)
+            unless_gone(lambda role: iam.delete_role_permissions_boundary(RoleName=role), name)
     retag(
         context,
         change,
@@ -100,9 +119,9 @@ def delete_role(context: Context, name: str, state: Props) -> None:
     iam = context.client("iam")
     if state.get("forceDetachPolicies"):
         for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-            iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+            unless_gone(lambda arn: iam.detach_role_policy(RoleName=name, PolicyArn=arn), policy["PolicyArn"])
         for inline in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-            iam.delete_role_policy(RoleName=name, PolicyName=inline)
+            unless_gone(lambda policy: iam.delete_role_policy(RoleName=name, PolicyName=policy), inline)
     iam.delete_role(RoleName=name)
 
 
@@ -151,10 +170,24 @@ def create_policy(context: Context, inputs: Props) -> str:
     """Make the managed policy. Its id is its ARN."""
     documents.check(inputs["policy"], documents.MANAGED)
     given = {argument: inputs[argument.lower()] for argument in ("Path", "Description") if inputs.get(argument.lower())}
-    answer = context.client("iam").create_policy(
-        PolicyName=inputs["name"], PolicyDocument=inputs["policy"], Tags=tag_list(context.all_tags(inputs)), **given
-    )
-    return str(answer["Policy"]["Arn"])
+    name, tags = inputs["name"], context.all_tags(inputs)
+
+    def create() -> str:
+        answer = context.client("iam").create_policy(
+            PolicyName=name, PolicyDocument=inputs["policy"], Tags=tag_list(tags), **given
+        )
+        return str(answer["Policy"]["Arn"])
+
+    def ours(began: datetime) -> str | None:
+        arn = f"arn:{context.partition}:iam::{context.account}:policy{inputs.get('path') or '/'}{name}"
+        there = read_policy(context, arn, {})
+        if there is None:
+            return None
+        made = context.client("iam").get_policy(PolicyArn=arn)["Policy"]["CreateDate"].isoformat()
+        asked = {"path": inputs.get("path") or "/", "description": inputs.get("description") or "", "tagsAll": tags}
+        return arn if _made_since({**there, "createDate": made}, began, asked, "policy", inputs) else None
+
+    return made_once(create, "EntityAlreadyExists", ours)
 
 
 def read_policy(context: Context, arn: str, last: Props) -> Props | None:
@@ -186,10 +219,7 @@ def update_policy(context: Context, arn: str, change: Change) -> None:
     iam = context.client("iam")
     if "policy" in change.names:
         documents.check(change.new["policy"], documents.MANAGED)
-        spare = _spare_versions(context, arn)
-        if len(spare) >= MOST_VERSIONS - 1:
-            iam.delete_policy_version(PolicyArn=arn, VersionId=min(spare, key=lambda version: int(version[1:])))
-        iam.create_policy_version(PolicyArn=arn, PolicyDocument=change.new["policy"], SetAsDefault=True)
+        _put_version(context, arn, change.new["policy"])
     retag(
         context,
         change,
@@ -198,13 +228,30 @@ def update_policy(context: Context, arn: str, change: Change) -> None:
     )
 
 
+def _put_version(context: Context, arn: str, text: str) -> None:
+    """Make the text the default version, and leave no second version of it where an answer was lost."""
+    iam, spare = context.client("iam"), _spare_versions(context, arn)
+    # Two are free then: room for one more attempt whose answer is lost.
+    for version in sorted(spare, key=lambda version: int(version[1:]))[: max(0, len(spare) - MOST_VERSIONS + 3)]:
+        _drop_version(context, arn, version)
+    before = {*spare, iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]}
+    answer = iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+    if was_repeated(answer):
+        for version in set(_spare_versions(context, arn)) - before:
+            _drop_version(context, arn, version)
+
+
+def _drop_version(context: Context, arn: str, version: str) -> None:
+    iam = context.client("iam")
+    unless_gone(lambda gone: iam.delete_policy_version(PolicyArn=arn, VersionId=gone), version)
+
+
 def delete_policy(context: Context, arn: str, state: Props) -> None:
     """Delete it with its versions."""
     del state
-    iam = context.client("iam")
     for version in _spare_versions(context, arn):
-        iam.delete_policy_version(PolicyArn=arn, VersionId=version)
-    iam.delete_policy(PolicyArn=arn)
+        _drop_version(context, arn, version)
+    context.client("iam").delete_policy(PolicyArn=arn)
 
 
 def _spare_versions(context: Context, arn: str) -> list[str]:

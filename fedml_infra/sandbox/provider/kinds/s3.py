@@ -6,6 +6,7 @@ from fedml_infra.model.regions import dns_suffix
 from fedml_infra.sandbox.provider.context import Context
 from fedml_infra.sandbox.provider.kind import Change, Kind
 from fedml_infra.sandbox.provider.kinds.shared import TAGS_ARE, tag_dict, tag_list
+from fedml_infra.sandbox.provider.lost_answers import made_once
 from fedml_infra.sandbox.provider.refusals import AwsError, error_code, is_gone
 from fedml_infra.sandbox.provider.wire import Props
 
@@ -25,7 +26,13 @@ def create_bucket(context: Context, inputs: Props) -> str:
             arguments["CreateBucketConfiguration"] = {"LocationConstraint": context.region}
         if inputs.get("objectLockEnabled"):
             arguments["ObjectLockEnabledForBucket"] = True
-        s3.create_bucket(**arguments)
+
+        def create() -> bool:
+            s3.create_bucket(**arguments)
+            return True
+
+        # Nobody had the name a moment ago: where it is this account's now, an answer was lost.
+        made_once(create, "BucketAlreadyOwnedByYou", lambda _: True if owns_bucket(context, bucket) else None)
     return str(bucket)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from fedml_infra.sandbox.provider.context import Context
 from fedml_infra.sandbox.provider.kind import Change, Kind, Mistake
 from fedml_infra.sandbox.provider.kinds.shared import TAGS_ARE, retag, tag_dict, tag_list
+from fedml_infra.sandbox.provider.lost_answers import made_once
 from fedml_infra.sandbox.provider.refusals import AwsError, is_gone
 from fedml_infra.sandbox.provider.wire import Props, has_unknown
 
@@ -68,8 +70,25 @@ def put(
 
 def create_parameter(context: Context, inputs: Props) -> str:
     """Make the parameter; one that is there is an error, unless `overwrite` says otherwise."""
-    put(context, inputs, overwrite=bool(inputs.get("overwrite", False)), tags=context.all_tags(inputs))
-    return str(inputs["name"])
+    name, tags, overwrite = str(inputs["name"]), context.all_tags(inputs), bool(inputs.get("overwrite", False))
+
+    def create() -> str:
+        put(context, inputs, overwrite=overwrite, tags=tags)
+        return name
+
+    def ours(began: datetime) -> str | None:
+        there = read_parameter(context, name, inputs)
+        if there is None or there["version"] != 1 or there["tagsAll"] != tags:
+            return None
+        same = all(there.get(key) == inputs[key] for key in ("type", "value", "insecureValue") if key in inputs)
+        return name if same and _last_modified(context, name) >= began else None
+
+    return made_once(create, "ParameterAlreadyExists", ours)
+
+
+def _last_modified(context: Context, name: str) -> datetime:
+    moment: datetime = context.client("ssm").get_parameter(Name=name)["Parameter"]["LastModifiedDate"]
+    return moment
 
 
 def finish_parameter(context: Context, name: str, inputs: Props) -> None:

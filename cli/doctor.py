@@ -89,4 +89,4 @@ def _report(ctx: click.Context, given: str | None, stack_option: str | None) -> 
         project = project_of(ctx)
         return operation.examine(project, load_stack(project, name), tools)
     except FedmlError as error:
-        return operation.refused(name, error, tools)
+        return operation.unloadable(name, error, tools)

@@ -67,8 +67,7 @@ def examine_machine(tools: Tools, *, note: Finding | None = None) -> Report:
     def credentials() -> Iterator[Finding]:
         found = of_accounts.caller(tools.aws, Access(), ["the environment"], region)
         yield of_accounts.credentials(found)
-        if found.error is None:
-            yield of_accounts.clock(tools.aws, found.access, region)
+        yield of_accounts.clock(tools.aws, found.access, region)
 
     found = _all([*machine_checks(machine), Check("credentials", credentials)])
     return Report(None, (*([note] if note else []), *found))
@@ -99,7 +98,7 @@ def examine(project: Path, stack: Stack, tools: Tools) -> Report:
     return Report(stack.name, tuple(findings))
 
 
-def refused(name: str | None, error: FedmlError, tools: Tools) -> Report:
+def unloadable(name: str | None, error: FedmlError, tools: Tools) -> Report:
     """The report of a stack that cannot be loaded: why, and all that can be looked at without it."""
     return replace(examine_machine(tools, note=fail("stack file", error)), stack=name)
 
@@ -151,11 +150,11 @@ def _kept(
 
 
 def _of_callers(stack: Stack, tools: Tools, seen: _Seen) -> Iterator[Check]:
-    """Clock and regions, of the callers that are known."""
+    """The clock, and the regions of the callers that are known."""
     config, settings = stack.config, stack.settings
-    known = [found for found in seen.callers.values() if found.error is None]
-    if known:
-        yield Check("clock", lambda: of_accounts.clock(tools.aws, known[0].access, config.region))
+    known_first = sorted(seen.callers.values(), key=lambda found: found.error is not None)
+    for found in known_first[:1]:
+        yield Check("clock", partial(of_accounts.clock, tools.aws, found.access, config.region))
     needed: dict[Access, list[str]] = {}
     if config.is_hub:
         needed.setdefault(Access.of(None, settings), []).append(config.region)

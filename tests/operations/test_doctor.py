@@ -12,7 +12,7 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.events import STACK_TYPE
 from fedml_infra.errors import AuthenticationError, NetworkError, StackNotFoundError
 from fedml_infra.operations.checks.finding import Finding, Status
-from fedml_infra.operations.doctor import Report, examine, examine_machine, refused
+from fedml_infra.operations.doctor import Report, examine, examine_machine, unloadable
 from fedml_infra.operations.load import load_stack
 from fedml_infra.operations.tools import Tools
 from tests.operations.checks.machines import healthy
@@ -207,15 +207,26 @@ def test_without_a_stack_the_machine_and_the_credentials_are_looked_at(here: Wor
     assert (found.stack, found.exit_code) == (None, 0)
 
 
-def test_without_a_stack_missing_credentials_fail_and_the_clock_is_not_asked_for(here: World) -> None:
+def test_without_a_stack_missing_credentials_fail_and_the_clock_is_said_to_be_unknown(here: World) -> None:
     here.aws._accounts.clear()
     found = examine_machine(tools(here))
     assert found.exit_code == 3
-    assert not of(found, "clock")
+    assert of(found, "clock")[0].status is Status.WARN
+
+
+def test_a_clock_that_spoils_the_credentials_is_told_as_the_cause(here: World) -> None:
+    def refused(*_: object) -> str:
+        raise AuthenticationError("AWS does not accept the signature")
+
+    here.aws.caller_arn = refused  # type: ignore[method-assign]
+    here.aws.ahead = 3600
+    found = report(here)
+    assert of(found, "credentials")[0].status is of(found, "clock")[0].status is Status.FAIL
+    assert "3600 s ahead" in of(found, "clock")[0].told
 
 
 def test_a_stack_that_cannot_be_loaded_is_a_failure_among_others(here: World) -> None:
-    found = refused("neuro", StackNotFoundError("There is no stack 'neuro'."), tools(here))
+    found = unloadable("neuro", StackNotFoundError("There is no stack 'neuro'."), tools(here))
     assert (found.stack, found.exit_code, found.findings[0].check) == ("neuro", 6, "stack file")
     assert of(found, "engine")
 

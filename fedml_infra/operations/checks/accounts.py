@@ -79,8 +79,11 @@ def region(aws: Cloud, found: Caller, name: str) -> Finding:
 
 
 def clock(aws: Cloud, access: Access, where: str) -> Finding:
-    """Whether this machine's clock agrees with AWS's. Raises where AWS does not answer."""
-    ahead = aws.clock_ahead(access, where)
+    """Whether this machine's clock agrees with AWS's; credentials that a wrong clock spoils do for this question."""
+    try:
+        ahead = aws.clock_ahead(access, where)
+    except FedmlError as error:
+        return warn("clock", f"Not looked at, as AWS could not be asked: {error.what}", error.fix)
     told = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} AWS's"
     if abs(ahead) >= CLOCK_FAILS:
         return fail("clock", AuthenticationError(f"This machine's clock is {told}.", fix="Set it by NTP."))

@@ -77,6 +77,12 @@ def test_the_clock(aws: InMemoryCloud, ahead: float, status: Status, code: int) 
     assert (found.status, found.exit_code) == (status, code)
 
 
+def test_a_clock_that_cannot_be_compared_is_no_failure(aws: InMemoryCloud) -> None:
+    found = checks.clock(aws, Access(profile="gone"), "us-east-1")
+    assert found.status is Status.WARN
+    assert "profile gone" in found.told
+
+
 def test_the_clock_s_direction_is_told(aws: InMemoryCloud) -> None:
     aws.ahead = -90
     assert "90 s behind AWS's" in checks.clock(aws, ME, "us-east-1").told

@@ -134,6 +134,15 @@ def test_a_call_that_is_refused_was_not_carried_out(local_aws: LocalAws, faults:
         client(local_aws, "sqs").get_queue_url(QueueName=world.name)
 
 
+def test_a_rule_may_strike_the_first_attempt_at_every_call(ministack: LocalAws) -> None:
+    faults, sts = Faults(ministack), client(ministack, "sts", attempts=2)
+    faults.set(Plan(rules=(Rule(fault=Fault.LOST_ANSWER, attempt=1),)))
+    for _ in range(2):
+        sts.get_caller_identity()
+    assert [call.outcome for call in faults.calls()] == ["lost_answer", "answered"] * 2
+    faults.clear()
+
+
 def test_latency_delays_the_answer(local_aws: LocalAws, faults: Faults) -> None:
     faults.set(Plan(rules=(Rule(fault=Fault.LATENCY, service="sts", seconds=0.3),)))
     began = time.monotonic()
@@ -355,6 +364,7 @@ def test_which_of_the_calls_meet_the_fault(rule: Rule, struck: list[int]) -> Non
         ("PUT", "/b", {}, {}, "CreateBucket"),
         ("PUT", "/b", {"policy": ""}, {}, "PutBucketPolicy"),
         ("GET", "/b", {"policy": ""}, {}, "GetBucketPolicy"),
+        ("PUT", "/b", {"lifecycle": ""}, {}, "PutBucketLifecycleConfiguration"),
         ("HEAD", "/b", {}, {}, "HeadBucket"),
         ("DELETE", "/b", {}, {}, "DeleteBucket"),
         ("GET", "/b", {"list-type": "2"}, {}, "ListObjectsV2"),

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 _CREDENTIAL = re.compile(r"Credential=([^/\s,]+)/\d{8}/([^/\s,]+)/([^/\s,]+)/aws4_request")
 _IN_QUERY = re.compile(r"([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_ATTEMPT = re.compile(r"attempt=(\d{1,9})")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Call:
     region: str
     parameters: Mapping[str, Any]
     """Of the query and JSON protocols."""
+    attempt: int
+    """From 1, as the client says."""
     protocol: str
     """`query`, `json` or `rest`: how it wants its errors."""
 
@@ -50,13 +53,15 @@ def identify(request: Request, account_of: Callable[[str], str]) -> Call | None:
     if signed is None:
         return None
     key, region, service = signed.groups()
+    told = _ATTEMPT.search(request.headers.get("amz-sdk-request", ""))
+    attempt = int(told.group(1)) if told else 1
     if service == "s3":
         operation = s3_operation(request.method, request.path, dict(query), request.headers)
-        return Call(service, operation, account_of(key), region, {}, "rest")
+        return Call(service, operation, account_of(key), region, {}, attempt, "rest")
     if target := request.headers.get("x-amz-target"):
-        return Call(service, target.rpartition(".")[2], account_of(key), region, _json(request.body), "json")
+        return Call(service, target.rpartition(".")[2], account_of(key), region, _json(request.body), attempt, "json")
     parameters = dict(query) | dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-    return Call(service, parameters.get("Action", ""), account_of(key), region, parameters, "query")
+    return Call(service, parameters.get("Action", ""), account_of(key), region, parameters, attempt, "query")
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -98,7 +103,8 @@ def _s3_shapes() -> tuple[_Shape, ...]:
                 headers.add(where["name"].lower())
         depth = 2 if "{Key" in path else 1 if "{Bucket" in path else 0
         shapes.append(_Shape(name, operation.http["method"], depth, frozenset(wanted), frozenset(headers)))
-    return tuple(sorted(shapes, key=lambda shape: -len(shape.query) - len(shape.headers)))
+    # Of two that look alike the shorter name is the older one, which nobody uses any more (PutBucketLifecycle).
+    return tuple(sorted(shapes, key=lambda shape: (-len(shape.query) - len(shape.headers), -len(shape.operation))))
 
 
 def s3_operation(method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:

@@ -122,7 +122,9 @@ class FaultyAws:
         """The fault that a call meets, and how many seconds it takes longer."""
         found, delay = None, 0.0
         for position, rule in enumerate(plan.rules):
-            if not rule.concerns(call.service, call.operation, call.account, call.region) or not self._now(rule, call):
+            if not rule.concerns(call.service, call.operation, call.account, call.region, call.attempt):
+                continue
+            if not self._now(rule, call):
                 continue
             self._matched[position] += 1
             if not rule.strikes(self._matched[position]):

@@ -54,10 +54,10 @@ def _account(value: Any) -> Any:
 
 
 class Rule(BaseModel):
-    """Calls that match `service`, `operation`, `account` and `region` are counted from 1; some of them meet `fault`.
+    """Calls that match `service`, `operation`, `account`, `region` and `attempt` are counted from 1.
 
-    All of them do, unless one of `calls` (these), `every` (each n-th) and `starting_at` (this one and all later) says
-    otherwise.
+    All of them meet `fault`, unless one of `calls` (these), `every` (each n-th) and `starting_at` (this one and all
+    later) says otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +70,8 @@ class Rule(BaseModel):
     """Twelve digits: whose credentials the call is made with."""
     region: str = "*"
     """Glob, as `eu-*`."""
+    attempt: Ordinal | None = None
+    """Which attempt at one call: AWS's SDKs say with each whether it is the first (`amz-sdk-request`)."""
     calls: tuple[Ordinal, ...] = ()
     every: Ordinal | None = None
     starting_at: Ordinal | None = None
@@ -100,13 +102,14 @@ class Rule(BaseModel):
         """Seconds that a fault lasts which lasts."""
         return USUAL_BLOCK if self.seconds is None else self.seconds
 
-    def concerns(self, service: str, operation: str, account: str, region: str) -> bool:
+    def concerns(self, service: str, operation: str, account: str, region: str, attempt: int) -> bool:
         """Whether a call is one that this rule counts."""
         return (
             self.service in ("*", service)
             and self.account in ("*", account)
             and fnmatch.fnmatchcase(operation, self.operation)
             and fnmatch.fnmatchcase(region, self.region)
+            and self.attempt in (None, attempt)
         )
 
     def strikes(self, ordinal: int) -> bool:

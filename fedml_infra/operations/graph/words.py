@@ -11,8 +11,8 @@ WIDTHS = {
     **dict.fromkeys("ijl'|.,:;I! /", 400),
     **dict.fromkeys("frt-()[]", 480),
     **dict.fromkeys("abcdeghknopqsuvxyz_0123456789", 640),
-    **dict.fromkeys("ABCDEFGHJKLNPRSTUVXYZ", 740),
-    **dict.fromkeys("OQG~+=<>", 840),
+    **dict.fromkeys("ABCEFJKLPRSTUVXYZ", 740),
+    **dict.fromkeys("DGHNOQ~+=<>", 840),
     **dict.fromkeys("mwMW@%…", 1000),
 }
 OTHER = 1000

@@ -219,7 +219,7 @@ class Node(pulumi.ComponentResource):
         if node.node_role is not None:
             aws.iam.RolePolicyAttachment(
                 node.node_policy_name,
-                role=node.node_role.rpartition("/")[2],
+                role=node.node_role,
                 policy_arn=policy.arn,
                 opts=self._options(),
             )

@@ -146,3 +146,9 @@ def test_a_hub_without_nodes_or_members_is_whole_and_its_nodes_are_an_empty_mapp
     assert world.outputs["federation"]["members"] == []
     assert allowed(world.one("sns/topicPolicy:TopicPolicy")["policy"]) == {}
     assert allowed(world.one("s3/bucketPolicy:BucketPolicy")["policy"]) == {}
+
+
+def test_the_hubs_tags_are_on_topic_and_roster_bucket(declare):
+    world = declare(hub(tags={"team": "cardiology"}))
+    for made in (world.one("sns/topic:Topic"), world.one("s3/bucket:Bucket")):
+        assert made["tags"] == {"team": "cardiology", "fedml:federation": "cardio", "fedml:managed-by": "fedml-infra"}

@@ -36,6 +36,7 @@ def joiner(node: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
 def test_a_node_has_a_queue_with_a_dead_letter_queue(declare):
     world = declare(joiner())
     queue = world.one("sqs/queue:Queue", "cardio_insel")
+    assert queue["receiveWaitTimeSeconds"] == 20
     redrive = json.loads(queue["redrivePolicy"])
     assert redrive == {
         "deadLetterTargetArn": "arn:aws:sqs:us-east-1:111111111111:cardio_insel_dlq",
@@ -97,6 +98,7 @@ def test_payloads_live_at_least_as_long_as_messages(declare, retention, days):
     world = declare(joiner(retention=retention))
     abort, expire = world.one(BUCKET_SETTINGS[4])["rules"]
     assert abort["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
+    assert abort["filter"] == {"prefix": ""}
     assert expire["filter"] == {"prefix": "updates/"}
     assert expire["expiration"] == {"days": days}
     queue = world.one("sqs/queue:Queue", "cardio_insel")
@@ -176,6 +178,7 @@ def test_an_own_kms_key_encrypts_queue_bucket_and_parameter(declare):
         assert "sqsManagedSseEnabled" not in queue
     (rule,) = world.one(BUCKET_SETTINGS[3])["rules"]
     assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key}
+    assert rule["bucketKeyEnabled"] is True
     assert world.one("ssm/parameter:Parameter")["keyId"] == key
 
 

@@ -25,6 +25,9 @@ NOT_SET = frozenset(
 )
 """Codes of S3 and SQS for "there is none" (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
+DEFAULT_POLICY = "__default_policy_ID"
+"""The id of the policy that SNS gives a new topic."""
+
 
 def look_up(access: Access, region: str, account: str, sought: Sought) -> Sighting | None:
     """The thing, where it is in `account`; None where there is none, or a bucket of that name is somebody else's.
@@ -58,6 +61,12 @@ def _topic(aws: _Where, sought: Sought) -> Sighting:
     sns = aws("sns")
     sns.get_topic_attributes(TopicArn=sought.key)
     return Sighting(sought.key, _listed(sns.list_tags_for_resource(ResourceArn=sought.key)["Tags"]))
+
+
+def _topic_policy(aws: _Where, sought: Sought) -> Sighting | None:
+    """A topic always has a policy; AWS's own, which the topic began with, is nobody's."""
+    policy = aws("sns").get_topic_attributes(TopicArn=sought.key)["Attributes"].get("Policy", "")
+    return None if not policy or DEFAULT_POLICY in policy else _topic(aws, sought)
 
 
 def _subscription(aws: _Where, sought: Sought) -> Sighting | None:
@@ -151,7 +160,7 @@ def _listed(tags: Any) -> dict[str, str]:
 
 _LOOKS: Mapping[str, Callable[[_Where, Sought], Sighting | None]] = {
     "aws:sns/topic:Topic": _topic,
-    "aws:sns/topicPolicy:TopicPolicy": _topic,  # a topic always has one
+    "aws:sns/topicPolicy:TopicPolicy": _topic_policy,
     "aws:sns/topicSubscription:TopicSubscription": _subscription,
     "aws:sqs/queue:Queue": _queue,
     "aws:sqs/queuePolicy:QueuePolicy": _queue_attribute("Policy"),

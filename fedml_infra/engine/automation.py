@@ -20,10 +20,12 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from fedml_infra.engine import runner
+from fedml_infra.engine.backend import backend_url
 from fedml_infra.engine.claims import claim_path, claimed
 from fedml_infra.engine.environment import engine_environment
 from fedml_infra.engine.events import Diagnostic, EventReader, RunEvent
 from fedml_infra.engine.failures import Failure, classify
+from fedml_infra.engine.half_written import mend_files
 from fedml_infra.engine.install import EngineBinary, install
 from fedml_infra.engine.project import stack_path
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSummary, UnexpectedChangesError
@@ -155,6 +157,9 @@ class PulumiEngine:
         for one in (path, path.with_name(path.name + ".attrs")):
             one.unlink(missing_ok=True)
         return True
+
+    def mend_files(self, stack: str) -> bool:
+        return mend_files(backend_url(self._outer, self._project) or "", stack)
 
     def claim(self, stack: str) -> AbstractContextManager[None]:
         return claimed(claim_path(self._outer.get("PULUMI_BACKEND_URL", ""), self._project, stack), stack)

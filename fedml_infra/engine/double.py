@@ -182,6 +182,9 @@ class InMemoryEngine:
                 one.holder = None
         return True
 
+    def mend_files(self, stack: str) -> bool:  # noqa: ARG002 - there are no files
+        return False
+
     def claim(self, stack: str) -> AbstractContextManager[None]:  # noqa: ARG002 - one process has one of these
         return nullcontext()
 

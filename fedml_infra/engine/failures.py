@@ -28,6 +28,10 @@ from fedml_infra.errors import (
 )
 
 
+class DamagedStateError(EngineError):
+    """The engine cannot read the state that the backend has."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """All that is known about a failed run, secrets taken out already."""
@@ -216,9 +220,12 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
             ),
         ),
         (
+            # The last ones are all that the engine says of a file whose attributes were cut off while being written.
             r"snapshot integrity|could not unmarshal deployment|could not deserialize deployment"
-            r"|failed to load checkpoint",
-            _fixed(EngineError, "The state of {of} is damaged", "`fedml-infra recover {stack}` rebuilds it from AWS."),
+            r"|failed to load checkpoint|^error: (?:EOF|unexpected end of JSON input|place \d+: [^\n]*)$",
+            _fixed(
+                DamagedStateError, "The state of {of} is damaged", "`fedml-infra recover {stack}` rebuilds it from AWS."
+            ),
         ),
     )
 )

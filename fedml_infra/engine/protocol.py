@@ -161,6 +161,9 @@ class Engine(Protocol):
     def drop_lock(self, url: str) -> bool:
         """Deletes one lock, named as the backend names it; False where it lies in no folder of this machine."""
 
+    def mend_files(self, stack: str) -> bool:
+        """Takes away what a kill left half written beside a stack's state in a folder; whether there was any."""
+
     def claim(self, stack: str) -> AbstractContextManager[None]:
         """Holds the stack against other runs of this machine (claims.py). Raises StackLockedByError at once."""
 

@@ -65,13 +65,13 @@ def plan_destroy(recovery: Recovery, *, only_look: bool = False) -> DestroyPlan:
     Raises StackNotFoundError where the backend has no such stack, AuthenticationError for credentials of another
     account than the stack's.
     """
-    stack, engine, aws = recovery.stack, recovery.engine, recovery.aws
-    if not engine.exists(stack.name):
+    stack, aws = recovery.stack, recovery.aws
+    exported = recovery.foreseen()[0] if only_look else recovery.ready()
+    if not exported:
         raise StackNotFoundError(
             f"The state backend has no stack {stack.name!r}, so there is nothing to destroy.",
             fix=f"Delete {stack.path} by hand if nobody needs it; PULUMI_BACKEND_URL says which backend is used.",
         )
-    exported = recovery.foreseen()[0] if only_look else recovery.ready()
     state, outputs = State.of(exported), outputs_of(exported)
     found: tuple[Payloads, ...] = ()
     if state.in_aws:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fedml_infra.engine.events import label
-from fedml_infra.engine.protocol import RunOptions
+from fedml_infra.engine.failures import DamagedStateError
 from fedml_infra.engine.recovery import (
     EMPTY,
     Adoption,
@@ -16,10 +16,10 @@ from fedml_infra.engine.recovery import (
     urns_in,
     without_pending,
 )
-from fedml_infra.errors import EngineError, ResourceError, StackNotFoundError
+from fedml_infra.errors import ResourceError, StackNotFoundError
 from fedml_infra.model.sightings import Sighting, Verdict, verdict
 from fedml_infra.operations.accounts import find_accounts
-from fedml_infra.operations.catalogue import Entry, catalogue, scaffolding
+from fedml_infra.operations.catalogue import Entry, catalogue
 from fedml_infra.operations.settle import Recovery
 
 
@@ -63,13 +63,11 @@ def plan_recover(recovery: Recovery) -> RecoverPlan:
     """
     stack, exported = "missing", {}
     try:
-        exported = recovery.engine.state(recovery.stack.name)
+        exported = recovery.state()
         stack = "whole"
     except StackNotFoundError:
         pass
-    except EngineError as error:
-        if not damaged(error):
-            raise
+    except DamagedStateError:
         stack = "damaged"
     plan = look(recovery, urns_in(exported))
     lacks = plan.adopted or pending_in(exported)
@@ -118,12 +116,10 @@ def recover(plan: RecoverPlan, recovery: Recovery) -> None:
             recovery.unlocked(lambda: engine.set_state(name, EMPTY))
         elif plan.state == "missing":
             engine.init(name)
-        exported = engine.state(name)
+        exported = recovery.state()
         if pending_in(exported):
             recovery.put(without_pending)
-        known = urns_in(exported)
-        if missing := [urn for urn in scaffolding(recovery.stack.config) if urn not in known]:
-            recovery.unlocked(lambda: engine.up(name, RunOptions(targets=tuple(missing), message="recover")))
+        recovery.scaffold(urns_in(exported))
         if plan.adopted:
             protect = recovery.stack.config.protect
             recovery.unlocked(lambda: engine.adopt(name, plan.adopted, protect=protect))
@@ -138,11 +134,6 @@ def require_ours(plan: RecoverPlan) -> None:
             f"{plan.stack} cannot be imported: {named} carries the tags of another stack.",
             fix="Choose another name or pid; nothing was changed.",
         )
-
-
-def damaged(error: EngineError) -> bool:
-    """Whether the engine cannot read the state that the backend has."""
-    return "is damaged" in error.what
 
 
 def _is_ours(seen: Sighting, federation: str, pid: str | None, *, by_name: bool) -> bool:

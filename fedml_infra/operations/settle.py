@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from fedml_infra.aws.parallel import each
 from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.aws_refusals import refusal_in
 from fedml_infra.engine.events import EventKind, RunEvent, label
+from fedml_infra.engine.failures import DamagedStateError
 from fedml_infra.engine.locks import StackLockedByError, who
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
 from fedml_infra.engine.recovery import (
@@ -35,7 +36,7 @@ from fedml_infra.engine.recovery import (
 from fedml_infra.errors import FedmlError, ResourceError, StackNotFoundError
 from fedml_infra.model.sightings import Sighting
 from fedml_infra.operations.accounts import find_accounts
-from fedml_infra.operations.catalogue import Entry, catalogue, pid_of, way_of
+from fedml_infra.operations.catalogue import Entry, catalogue, pid_of, scaffolding, way_of
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.tools import Cloud
 
@@ -56,6 +57,7 @@ class Recovery:
     say: Callable[[str], None]
     wait: float = 0.0
     _told_at: float | None = field(default=None, init=False)
+    _settling: bool = field(default=False, init=False)
 
     def ready(self) -> dict[str, Any]:
         """The stack's exported state, with whatever an earlier run left in it settled; {} for a stack not made yet.
@@ -97,15 +99,37 @@ class Recovery:
         with self._alone():
             return bool(self._lost(lambda _: True, began=frozenset()))
 
+    def scaffold(self, known: Collection[str]) -> None:
+        """Have the program declare the components and providers that are not `known`, and nothing in AWS."""
+        missing = tuple(urn for urn in scaffolding(self.stack.config) if urn not in known)
+        if missing:
+            options = RunOptions(targets=missing, message="components and providers for an import")
+            self.unlocked(lambda: self.engine.up(self.stack.name, options))
+
     def alone(self) -> contextlib.AbstractContextManager[None]:
         """Holds the stack against other commands of this machine, waiting for them as long as was asked."""
         return self._alone()
 
     def _exported(self) -> dict[str, Any]:
         try:
-            return self.engine.state(self.stack.name)
+            return self.state()
         except StackNotFoundError:
             return {}
+
+    def state(self) -> dict[str, Any]:
+        """The exported state. Raises StackNotFoundError, and DamagedStateError where only `recover` helps."""
+        try:
+            return self.engine.state(self.stack.name)
+        except DamagedStateError:
+            if not self._mended():
+                raise
+        return self.engine.state(self.stack.name)
+
+    def _mended(self) -> bool:
+        if not self.engine.mend_files(self.stack.name):
+            return False
+        self.say(f"A run of {self.stack.name} was cut off while the state was written: the state before that is taken.")
+        return True
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -123,7 +147,11 @@ class Recovery:
                 except StackLockedByError as error:
                     if not self._took_off(error):
                         raise
-                    self._settled()
+                    if not self._settling:
+                        self._settled()
+                except DamagedStateError:
+                    if not self._mended():
+                        raise
 
         return self._waiting(attempt)
 
@@ -172,7 +200,13 @@ class Recovery:
 
     def _settled(self) -> None:
         """Settle what the state says was under way. Called with the stack held."""
-        exported = self._exported()
+        self._settling = True
+        try:
+            self._settle(self._exported())
+        finally:
+            self._settling = False
+
+    def _settle(self, exported: Mapping[str, Any]) -> None:
         cut_off = pending_in(exported)
         if not cut_off:
             return
@@ -256,11 +290,11 @@ class Recovery:
             Candidate(entry.adoption, self.stack.config.fed_name, entry.pid, seen, began=entry.urn in began)
             for entry, seen in zip(whole, self.look(whole), strict=True)
         )
-        ready = tuple(one for one in found.adopted if {one.parent, one.provider} <= known)
-        if not ready:
+        if not found.adopted:
             return None
-        self._adopted(replace(found, adopted=ready))
-        for one in ready:
+        self.scaffold(known)
+        self._adopted(found)
+        for one in found.adopted:
             self.say(f"{label(one.urn)} was there already, with this stack's tags: adopted.")
         return found
 

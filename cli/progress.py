@@ -51,6 +51,7 @@ class ProgressView:
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._last: RunEvent | None = None
+        self._waits: dict[str, str] = {}
         self._live: Any = None
         self._spinner: Any = None
 
@@ -75,7 +76,7 @@ class ProgressView:
     def __call__(self, event: RunEvent, *, silent: bool = False) -> None:
         with self._lock:
             self._last = event
-            line = None if silent else _line(event)
+            line = None if silent else self._waiting(event) or _line(event)
             if line is None:
                 return
             if self._live is not None:
@@ -84,6 +85,20 @@ class ProgressView:
                 self._live.console.print(Text.from_ansi(line), soft_wrap=True)
             else:
                 click.echo(line, err=True)
+
+    def _waiting(self, event: RunEvent) -> str | None:
+        """What a resource waits for: shown beside it at a terminal, and once in plain lines."""
+        from fedml_infra.engine.events import EventKind
+
+        urn = event.urn or ""
+        if event.kind is not EventKind.WAITING:
+            if event.kind in (EventKind.RESOURCE_DONE, EventKind.RESOURCE_FAILED):
+                self._waits.pop(urn, None)
+            return None
+        told, self._waits[urn] = urn in self._waits, event.text
+        if told or self._live is not None:
+            return None
+        return f"  {click.style('…', fg='cyan')} {_label(urn)}: {event.text}"
 
     def _picture(self) -> Group:
         from rich.console import Group
@@ -103,7 +118,7 @@ class ProgressView:
         self._spinner.update(text=head)
         lines: list[Any] = [self._spinner]
         lines += [
-            Text(f"    {_label(urn)}", style="dim", no_wrap=True, overflow="ellipsis")
+            Text(f"    {_label(urn)}{self._reason(urn)}", style="dim", no_wrap=True, overflow="ellipsis")
             for urn in current[:SHOWN_AT_ONCE]
         ]
         if len(current) > SHOWN_AT_ONCE:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from fedml_infra.aws.buckets import BucketKind, BucketState, Gap
+from fedml_infra.aws.failures import UnknownCredentialsError
 from fedml_infra.aws.inventory import GLOBAL, Found, Inventory, Kind, Place
 from fedml_infra.aws.messages import Enough, Message, Received, check_attributes
 from fedml_infra.aws.payloads import ObjectCredentials, object_key, require_reader_role
@@ -122,7 +123,7 @@ class InMemoryAws:
         try:
             return self._accounts[access]
         except KeyError:
-            raise AuthenticationError(f"AWS does not know these credentials ({access})") from None
+            raise UnknownCredentialsError(f"AWS does not know these credentials ({access})") from None
 
     def expect_account(self, access: Access, region: str, expected: str, *, where: str) -> None:
         """AuthenticationError where the credentials are another account's."""

@@ -16,6 +16,11 @@ from fedml_infra.errors import (
     ResourceError,
 )
 
+
+class UnknownCredentialsError(AuthenticationError):
+    """AWS does not know the credentials: the key was deleted, or the account is gone."""
+
+
 # Spellings of the same thing by different services:
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, S3's and SQS's lists of errors.
 EXPIRED = frozenset(
@@ -175,7 +180,7 @@ def _answered(error: BaseException, code: str, what: str) -> FedmlError:
     if code in EXPIRED:
         return AuthenticationError(f"{what}: the AWS credentials have expired", fix=_LOGIN)
     if code in UNKNOWN_CREDENTIALS:
-        return AuthenticationError(
+        return UnknownCredentialsError(
             f"{what}: AWS does not know these credentials ({code})",
             fix="Check AWS_PROFILE or AWS_ACCESS_KEY_ID, and that the key has not been deleted or deactivated; "
             "keys that begin with ASIA need AWS_SESSION_TOKEN too. In a region that must be opted in to, "

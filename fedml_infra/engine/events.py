@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     RESOURCE_DONE = "resource done"
     RESOURCE_FAILED = "resource failed"
     MESSAGE = "message"
+    WAITING = "waiting"
+    """A resource waits for AWS, and `text` says for what; told again and again while it does."""
     POLICY_VIOLATION = "policy violation"
     ENDED = "ended"
 
@@ -230,11 +232,15 @@ class EventReader:
         return change
 
     def _diagnostic(self, event: Mapping[str, Any]) -> None:
-        if event.get("ephemeral") or event.get("severity") == "debug":
+        if event.get("severity") == "debug":
             return
         # Colours come as marks such as <{%reset%}>, whatever --color says.
         text = re.sub(r"<\{%.*?%\}>", "", event.get("message") or "").strip()
         if not text:
+            return
+        if event.get("ephemeral"):
+            if event.get("urn"):
+                self._emit(EventKind.WAITING, text=self._redact(text), urn=event["urn"])
             return
         severity = str(event.get("severity") or "info")
         severity = "info" if severity == "info#err" else severity

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from fedml_infra.engine.aws_refusals import refusal_in
+from fedml_infra.engine.credential_failures import expired, unknown
 from fedml_infra.engine.events import Diagnostic, label
 from fedml_infra.engine.locks import locked
 from fedml_infra.errors import (
@@ -167,7 +168,7 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
         (
             r"ExpiredToken(?:Exception)?|RequestExpired|security token included in the request is expired"
             r"|SSO [Ss]ession (?:has|associated with this profile has) expired",
-            _fixed(AuthenticationError, "The AWS credentials have expired", _CREDENTIALS_FIX),
+            expired,
         ),
         (
             r"AWS account ID not allowed: (?P<account>\d+)"
@@ -199,7 +200,7 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
         (
             r"InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|SignatureDoesNotMatch|AuthFailure"
             r"|security token included in the request is invalid",
-            _fixed(AuthenticationError, "AWS does not know these credentials", _CREDENTIALS_FIX),
+            unknown,
         ),
         (
             r"no such host|connection refused|i/o timeout|TLS handshake timeout|network is unreachable|connection reset"

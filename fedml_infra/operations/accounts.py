@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fedml_infra.aws.failures import UnknownCredentialsError
 from fedml_infra.aws.parallel import each
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.sessions import Access
+from fedml_infra.engine.credential_failures import CLOSED_ACCOUNT
 from fedml_infra.errors import AuthenticationError
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.stack import AccountAccess, StackConfig
@@ -23,18 +25,43 @@ class Accounts:
     nodes: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_accounts(config: StackConfig, settings: Mapping[str, Any], aws: Aws) -> Accounts:
+def find_accounts(
+    config: StackConfig, settings: Mapping[str, Any], aws: Aws, outputs: Mapping[str, Any] | None = None
+) -> Accounts:
     """Ask STS whose all the stack's credentials are, each once and all at the same moment.
 
-    Raises AuthenticationError (none, unknown, expired) or NetworkError, the first in the order of the file.
+    Raises AuthenticationError (none, unknown, expired) or NetworkError, the first in the order of the file; one that
+    concerns nodes names them, with the accounts that they had by the outputs of the last run.
     """
     distinct = ways_of(config)
 
     def ask(way: AccountAccess | None) -> str:
         return aws.account_of(Access.of(way, settings), config.region)
 
-    found = {outcome.item: outcome.unwrap() for outcome in each(ask, distinct)}
+    found = {}
+    for outcome in each(ask, distinct):
+        try:
+            found[outcome.item] = outcome.unwrap()
+        except AuthenticationError as error:
+            raise _of_nodes(error, config, outcome.item, outputs or {}) from None
     return Accounts(found[None], {node.pid: found[node.account] for node in config.nodes})
+
+
+def _of_nodes(
+    error: AuthenticationError, config: StackConfig, way: AccountAccess | None, outputs: Mapping[str, Any]
+) -> AuthenticationError:
+    """The error with the nodes that it concerns; where credentials are unknown, what to do if the account is gone."""
+    before = outputs.get("nodes") or {}
+    named = []
+    for node in config.nodes:
+        if node.account == way:
+            account = (before.get(node.pid) or {}).get("account")
+            named.append(f"{node.pid} (account {account})" if account else node.pid)
+    if not named:
+        return error
+    advice = [error.fix, CLOSED_ACCOUNT if isinstance(error, UnknownCredentialsError) and before else None]
+    what = f"Node{'s' if len(named) > 1 else ''} {', '.join(named)}: {error.what}"
+    return type(error)(what, fix=" ".join(filter(None, advice)) or None)
 
 
 def ways_of(config: StackConfig) -> tuple[AccountAccess | None, ...]:

@@ -38,7 +38,7 @@ def preflight(
     be made that exists already, one to be adopted that does not) or ResourceError (a queue's or bucket's name that
     somebody else has). Of several, all are named by the first kind's error.
     """
-    accounts = find_accounts(config, settings, aws)
+    accounts = find_accounts(config, settings, aws, outputs)
     check_accounts(config, settings, accounts, outputs)
     checks = name_checks(config, settings, accounts, aws=aws, state=state)
     _raise_all([problem for outcome in each(lambda check: check.ask(), checks) if (problem := outcome.unwrap())])

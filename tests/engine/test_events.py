@@ -153,12 +153,19 @@ def test_a_failed_resource_is_told_with_what_was_said_about_it():
     assert reader.changes[QUEUE].failed and reader.progress().current == ()
 
 
-def test_debugging_and_ephemeral_messages_are_not_told():
+def test_debugging_messages_and_passing_ones_of_no_resource_are_not_told():
     _, told = read(
         {"diagnosticEvent": {"message": "x", "severity": "debug"}},
         {"diagnosticEvent": {"message": "x", "severity": "info", "ephemeral": True}},
     )
     assert told == []
+
+
+def test_what_a_resource_waits_for_is_told_and_is_no_diagnostic():
+    passing = {"message": "waiting for hush", "severity": "info", "ephemeral": True, "urn": "urn:a"}
+    reader, (told,) = read({"diagnosticEvent": passing}, redact=lambda text: text.replace("hush", "-"))
+    assert (told.kind, told.urn, told.text) == (EventKind.WAITING, "urn:a", "waiting for -")
+    assert not reader.diagnostics
 
 
 def test_messages_are_redacted():

@@ -195,6 +195,38 @@ def test_what_aws_says_about_a_resource_is_told_with_code_and_advice(message, ki
         assert word in str(error)
 
 
+def test_credentials_that_expire_in_the_middle_say_what_is_done_what_is_not_and_how_to_go_on():
+    failed = (
+        Diagnostic("error", "PutBucketPolicy: ExpiredToken: The security token has expired", BUCKET),
+        Diagnostic("error", "CreateQueue: ExpiredTokenException: The security token has expired", QUEUE),
+    )
+    error = classify(Failure("up", "cardio", diagnostics=failed, done=12))
+    assert type(error) is AuthenticationError
+    assert error.what == (
+        "The AWS credentials have expired, in the middle of the up of stack cardio: 12 resources are settled; "
+        "not done: aws:s3:BucketV2 insel-fed, aws:sqs:Queue cardio_insel, and what comes after"
+    )
+    assert "run the same command: it goes on from there" in (error.fix or "")
+
+
+def test_credentials_that_expire_before_anything_began_are_told_shortly():
+    error = classify(Failure("up", "cardio", stderr="error: ExpiredToken: it has expired"))
+    assert error.what == "The AWS credentials have expired"
+
+
+def test_an_account_that_is_gone_in_the_middle_is_told_with_what_it_leaves_undone_and_the_cure():
+    failed = (Diagnostic("error", "CreateQueue: InvalidClientTokenId: the token is invalid", QUEUE),)
+    error = classify(Failure("up", "cardio", diagnostics=failed, done=1))
+    assert type(error) is AuthenticationError
+    assert "1 resource is settled; not done: aws:sqs:Queue cardio_insel" in error.what
+    assert "Where the account was closed" in (error.fix or "")
+
+
+def test_of_many_resources_that_are_not_done_some_are_named_and_the_rest_is_counted():
+    failed = tuple(Diagnostic("error", "ExpiredToken: x", QUEUE + str(number)) for number in range(9))
+    assert "cardio_insel5 and 3 more, and what comes after" in classify(Failure("up", "c", diagnostics=failed)).what
+
+
 def test_several_failed_resources_are_all_named():
     failed = (
         Diagnostic("error", "api error BucketAlreadyExists: taken", BUCKET),

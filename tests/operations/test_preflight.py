@@ -41,6 +41,24 @@ def test_each_node_s_account_is_found(two: World) -> None:
     assert check(two) == Accounts(OWN, {"charite": OWN, "insel": OTHER})
 
 
+def test_a_node_whose_account_is_gone_is_named_with_its_account_and_the_cure(tmp_path: Path) -> None:
+    made = world(tmp_path, {Access(): OWN})
+    made.write(TWO_ACCOUNTS)
+    with pytest.raises(AuthenticationError) as refused:
+        check(made, {"nodes": {"insel": {"account": OTHER}}})
+    assert refused.value.what.startswith(f"Node insel (account {OTHER}): AWS does not know these credentials")
+    assert "Where the account was closed" in (refused.value.fix or "")
+
+
+def test_a_new_node_whose_credentials_are_unknown_is_named(tmp_path: Path) -> None:
+    made = world(tmp_path, {Access(): OWN})
+    made.write(TWO_ACCOUNTS)
+    with pytest.raises(AuthenticationError) as refused:
+        check(made)
+    assert refused.value.what.startswith("Node insel: AWS does not know these credentials")
+    assert "closed" not in (refused.value.fix or "")
+
+
 def test_a_role_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     made = world(tmp_path, {Access(): OWN, AS_ROLE: OWN})
     made.write(TWO_ACCOUNTS)

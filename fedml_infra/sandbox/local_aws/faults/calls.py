@@ -91,6 +91,8 @@ def _s3_shapes() -> tuple[_Shape, ...]:
     shapes = []
     for name in model.operation_names:
         operation = model.operation_model(name)
+        if operation.deprecated:  # as PutBucketLifecycle, which looks like PutBucketLifecycleConfiguration
+            continue
         path, _, query = operation.http["requestUri"].partition("?")
         wanted: set[tuple[str, str | None]] = {(k, v or None) for k, v in parse_qsl(query, keep_blank_values=True)}
         headers = set()
@@ -103,8 +105,7 @@ def _s3_shapes() -> tuple[_Shape, ...]:
                 headers.add(where["name"].lower())
         depth = 2 if "{Key" in path else 1 if "{Bucket" in path else 0
         shapes.append(_Shape(name, operation.http["method"], depth, frozenset(wanted), frozenset(headers)))
-    # Of two that look alike the shorter name is the older one, which nobody uses any more (PutBucketLifecycle).
-    return tuple(sorted(shapes, key=lambda shape: (-len(shape.query) - len(shape.headers), -len(shape.operation))))
+    return tuple(sorted(shapes, key=lambda shape: -len(shape.query) - len(shape.headers)))
 
 
 def s3_operation(method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:

@@ -36,8 +36,8 @@ ANSWERED = "answered"
 """What became of a call that met no fault."""
 
 POLICY_CHANGES = frozenset({"SetTopicAttributes", "AddPermission", "RemovePermission"})
-OF_OWNER_ALONE = frozenset({"CreateTopic", "ListTopics", *POLICY_CHANGES})
-"""What the wait for a new policy never concerns: the owner's own work on the topic."""
+BY_POLICY = frozenset({"Subscribe", "Publish", "PublishBatch"})
+"""What a topic's policy allows to others than its owner, and so waits for the policy to be effective."""
 
 
 def new_token(directory: Path) -> str:
@@ -139,7 +139,7 @@ class FaultyAws:
         """Whether a fault that follows something else is due."""
         if rule.fault is Fault.POLICY_NOT_EFFECTIVE:
             topic = str(call.parameters.get("TopicArn", ""))
-            since = None if call.operation in OF_OWNER_ALONE else self._policy_changed.get(topic)
+            since = self._policy_changed.get(topic) if call.operation in BY_POLICY else None
         elif rule.fault is Fault.QUEUE_DELETED_RECENTLY:
             name = str(call.parameters.get("QueueName", "")) if call.operation == "CreateQueue" else ""
             since = self._queue_deleted.get((call.account, call.region, name))

@@ -31,7 +31,7 @@ class Fault(StrEnum):
     LOST_ANSWER = "lost_answer"
     """The call is carried out, and the connection is cut without a byte of the answer."""
     POLICY_NOT_EFFECTIVE = "policy_not_effective"
-    """AuthorizationError of SNS for `seconds` after the topic's policy was changed."""
+    """AuthorizationError to Subscribe and Publish for `seconds` after the topic's policy was changed."""
     QUEUE_DELETED_RECENTLY = "queue_deleted_recently"
     """CreateQueue is refused for `seconds` after a queue of that name was deleted."""
     EXPIRED_CREDENTIALS = "expired_credentials"

@@ -125,6 +125,9 @@ class ProgressView:
             lines.append(Text(f"    and {len(current) - SHOWN_AT_ONCE} more", style="dim"))
         return Group(*lines)
 
+    def _reason(self, urn: str) -> str:
+        return f": {self._waits[urn]}" if urn in self._waits else ""
+
 
 def _line(event: RunEvent) -> str | None:
     """The line that stays of an event; None for what only moves the counter."""

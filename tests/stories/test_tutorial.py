@@ -52,6 +52,11 @@ def test_a_program_of_ones_own_goes_as_the_how_to_says(environment: dict[str, st
     assert follow(ROOT / "docs" / "how-to" / "own-program.md", tmp_path / "home", environment, tmp_path) == ""
 
 
+@pytest.mark.story
+def test_faults_are_had_and_got_over_as_the_how_to_says(environment: dict[str, str], tmp_path: Path) -> None:
+    assert follow(ROOT / "docs" / "how-to" / "try-faults.md", tmp_path / "home", environment, tmp_path) == ""
+
+
 def pasted(tmp_path: Path, text: str) -> str:
     page = tmp_path / "page.md"
     page.write_text(text, encoding="utf-8")

@@ -194,8 +194,11 @@ class Recovery:
                 fix=f"It runs on {elsewhere[0].host}, so nobody here can tell whether it lives. Ask there, or --wait. "
                 f"Where you know that it is gone: `pulumi cancel {self.stack.name}`, then the same command again.",
             )
+        named = f": {who(error.holders)}" if error.holders else ""
         return StackLockedByError(
-            error.what + waited_for, error.holders, fix="It is alive, so it is left alone. --wait waits for it."
+            f"Another run of stack {self.stack.name} is under way{waited_for}{named}",
+            error.holders,
+            fix="It is alive, so it is left alone. --wait waits for it.",
         )
 
     def _settled(self) -> None:

@@ -11,10 +11,16 @@ from pathlib import Path
 
 from fedml_infra.sandbox.local_aws import Kind
 from fedml_infra.sandbox.sandbox import down, up
-from tools.bench import demo, engine, nodes, start_up
+from tools.bench import demo, engine, nodes, recovery, start_up
 from tools.bench.table import Row, print_table
 
-PARTS = {"start-up": start_up.rows, "engine": engine.rows, "nodes": nodes.rows, "demo": demo.rows}
+PARTS = {
+    "start-up": start_up.rows,
+    "engine": engine.rows,
+    "nodes": nodes.rows,
+    "recovery": recovery.rows,
+    "demo": demo.rows,
+}
 
 
 def main() -> int:

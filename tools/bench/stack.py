@@ -31,7 +31,7 @@ class Stack:
         state = folder / "state"
         state.mkdir()
         # A backend of its own: the stacks of all measurements have one name.
-        self._env: Mapping[str, str] = {
+        self.env: Mapping[str, str] = {
             **environment(running, account=account, project=folder).applied(os.environ),
             "PULUMI_BACKEND_URL": state.as_uri(),
         }
@@ -56,12 +56,12 @@ class Stack:
 
     def _measure(self, *arguments: str) -> Run:
         command = [self._pulumi, *arguments, "--stack", FEDERATION, "--non-interactive"]
-        return run(command, env=self._env, cwd=self.folder)
+        return run(command, env=self.env, cwd=self.folder)
 
     def _quietly(self, *arguments: str, stdin: str | None = None) -> None:
         subprocess.run(
             [self._pulumi, *arguments, "--non-interactive"],
-            env=self._env,
+            env=self.env,
             cwd=self.folder,
             input=stdin,
             text=True,

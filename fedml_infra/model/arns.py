@@ -74,3 +74,13 @@ def parameter_arn(region: str, account: str, name: str) -> str:
 def root_arn(partition: str, account: str) -> str:
     """The ARN that stands for a whole account in a policy."""
     return f"arn:{partition}:iam::{account}:root"
+
+
+def policy_in(arn: str, account: str) -> str:
+    """The policy of the same name in another account; a policy of AWS itself (`arn:aws:iam::aws:policy/…`) as it is.
+
+    IAM takes no permissions boundary of another account (IAM, "Permissions boundaries for IAM entities").
+    """
+    policy = Arn.parse(arn)
+    owner = policy.account if policy.account == "aws" else account
+    return str(Arn(policy.partition, policy.service, policy.region, owner, policy.resource))

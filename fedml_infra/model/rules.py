@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 FILTER_POLICY_LIMIT = 180
 """Receiving nodes with a filter policy. SNS quotas: 200 filter policies per topic; the rest is left to probes."""
-MEMBER_LIMIT = 600
-"""Accounts that fit in the roster bucket's policy (S3: 20,480 bytes), listed as root ARNs."""
+MEMBER_LIMITS = {"aws": 600, "aws-cn": 550, "aws-us-gov": 490}
+"""Accounts that fit in the roster bucket's policy (S3: 20,480 bytes) as root ARNs, which partitions make longer."""
+FEWEST_MEMBERS = min(MEMBER_LIMITS.values())
 
 Path = tuple[str | int, ...]
 
@@ -163,10 +164,12 @@ def _members(draft: Draft) -> Iterator[Finding]:
                 "put all rights and nodes of one account into one entry",
             )
         seen.setdefault(member.aws_id, i)
-    if len(draft.members) > MEMBER_LIMIT:
+    region = draft.values.get("region")
+    limit = MEMBER_LIMITS.get(partition_of(region), FEWEST_MEMBERS) if region else max(MEMBER_LIMITS.values())
+    if len(draft.members) > limit:
         yield Finding(
             ("members",),
-            f"has {len(draft.members)} accounts, and the roster bucket's policy has room for {MEMBER_LIMIT}",
+            f"has {len(draft.members)} accounts, and the roster bucket's policy has room for {limit}",
             "split the federation",
         )
 

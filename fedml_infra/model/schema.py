@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fedml_infra.model import fields
-from fedml_infra.model.rules import MEMBER_LIMIT
+from fedml_infra.model.rules import MEMBER_LIMITS
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import KEYS, NAMESPACE, REGION_KEY, SECRETS
 
@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
     """The schema of `Pulumi.<stack>.yaml`: our keys closed, other namespaces and the engine's own keys free."""
     generated = StackConfig.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
     described = {name: _tidy(generated["properties"][name]) for name in KEYS}
-    described["members"]["maxItems"] = MEMBER_LIMIT
+    described["members"]["maxItems"] = max(MEMBER_LIMITS.values())
     described["retention"]["default"] = str(StackConfig.model_fields["retention"].default)
     described["tags"]["default"] = {}
     for name in SECRETS:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from fedml_infra.model import fields
-from fedml_infra.model.arns import Arn
+from fedml_infra.model.arns import Arn, policy_in
 from fedml_infra.model.bucket import BucketName, BucketText
 from fedml_infra.model.fields import LocalType, MessageFilter, Sharing
 from fedml_infra.model.mistake import MistakeError, text
@@ -157,7 +157,7 @@ class StackConfig(_Frozen):
     )
     permissions_boundary: fields.PolicyArn | None = Field(
         None,
-        description="ARN of the managed policy that bounds every role made.",
+        description="The managed policy that bounds every role made; in another account, the one of its name there.",
         examples=["arn:aws:iam::123456789012:policy/boundary"],
     )
     iam_path: fields.IamPath = Field("/", description="Path of every role and policy made.", examples=["/fedml/"])
@@ -242,6 +242,10 @@ class StackConfig(_Frozen):
             return None
         arn = Arn.parse(self.kms_key_arn)
         return str(Arn(arn.partition, arn.service, region, arn.account, arn.resource))
+
+    def boundary_in(self, account: str) -> str | None:
+        """The boundary of roles in `account`: the policy of that name in each account."""
+        return self.permissions_boundary and policy_in(self.permissions_boundary, account)
 
     def has_secret(self, name: str) -> bool:
         """Whether the secret of that key is given, readable here or not."""

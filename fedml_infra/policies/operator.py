@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fedml_infra.model.arns import policy_in
 from fedml_infra.model.resources import HubResources, NodeResources
 from fedml_infra.policies.bucket import ROSTER_KEY
 from fedml_infra.policies.document import Document, Kind, Statement, allow, document
@@ -146,7 +147,8 @@ def operator_policy(
     if hub is not None:
         _hub(accounts[hub.account], hub)
     for node in nodes:
-        _node(accounts[node.account], node, permissions_boundary)
+        boundary = permissions_boundary and policy_in(permissions_boundary, node.account)
+        _node(accounts[node.account], node, boundary)
     for account, roles in (assumed_roles or {}).items():
         accounts[account].on("OtherAccounts", ("sts:AssumeRole",), (), *roles)
     for rights in accounts.values():

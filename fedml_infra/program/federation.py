@@ -111,7 +111,7 @@ class Federation(pulumi.ComponentResource):
             message_filter=config.message_filter,
             readers=self._bucket_readers,
             iam_path=config.iam_path,
-            permissions_boundary=config.permissions_boundary,
+            permissions_boundary=config.boundary_in(resources.account),
             tags={**config.tags, **ownership_tags(config.fed_name, node.pid)},
         )
         return Node(

@@ -34,7 +34,7 @@ def hardened_bucket(
     *,
     parent: pulumi.Resource,
     provider: aws.Provider | None,
-    policy_after: Sequence[pulumi.Resource] = (),
+    policy_after: Sequence[pulumi.Input[pulumi.Resource]] = (),
 ) -> aws.s3.Bucket:
     """Declare a bucket with its settings: owner enforced, no public access, encrypted, TLS only, expiring.
 

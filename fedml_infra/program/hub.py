@@ -69,8 +69,9 @@ class Hub(pulumi.ComponentResource):
             policy=render(document),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[topic]),
         )
-        # The policy of the roster bucket is what AWS may refuse because of one account that is gone;
-        # it comes after the topic policy, so that it never stands in the way of a removal.
+        # The policy of the roster bucket is what AWS may refuse because of one account that is gone; it comes after the
+        # topic policy and after the strangers' removal, so that it never stands in the way of either.
+        after = self._after_removal(args.removal)
         bucket = hardened_bucket(
             hub.roster_bucket,
             BucketSpec(
@@ -86,10 +87,15 @@ class Hub(pulumi.ComponentResource):
             ),
             parent=self,
             provider=None,
-            policy_after=[self.topic_policy],
+            policy_after=[self.topic_policy, *after],
         )
         self.topic_arn = topic.arn
         self.roster_bucket = bucket.bucket
-        if args.removal is not None and not pulumi.runtime.is_dry_run():
-            self.removed_subscriptions = self.topic_policy.id.apply(args.removal.run)
         self.register_outputs({"topicArn": self.topic_arn, "rosterBucket": self.roster_bucket})
+
+    def _after_removal(self, removal: StrangerRemoval | None) -> list[pulumi.Output[pulumi.Resource]]:
+        """What to depend on to come after the strangers' removal, which follows the topic policy; none in a preview."""
+        if removal is None or pulumi.runtime.is_dry_run():
+            return []
+        removed = self.topic_policy.id.apply(removal.run)
+        return [removed.apply(lambda _: self.topic_policy)]

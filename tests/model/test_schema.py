@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from fedml_infra.model.rules import MEMBER_LIMIT
+from fedml_infra.model.rules import MEMBER_LIMITS
 from fedml_infra.model.schema import json_schema, render
 from fedml_infra.model.validation import KEYS, SECRETS
 
@@ -131,7 +131,7 @@ def test_secrets_are_objects_with_secure() -> None:
 
 
 def test_the_limit_of_members_is_stated() -> None:
-    assert ours("members")["maxItems"] == MEMBER_LIMIT
+    assert ours("members")["maxItems"] == max(MEMBER_LIMITS.values())
 
 
 def test_no_default_is_null() -> None:

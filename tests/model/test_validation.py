@@ -9,7 +9,7 @@ import pytest
 from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.ciphertext import Ciphertext
 from fedml_infra.model.fields import TAG_LIMIT
-from fedml_infra.model.rules import FILTER_POLICY_LIMIT, MEMBER_LIMIT
+from fedml_infra.model.rules import FILTER_POLICY_LIMIT, MEMBER_LIMITS
 from fedml_infra.model.schedule import Schedule
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import validate
@@ -315,9 +315,15 @@ def test_each_node_of_a_member_needs_a_filter() -> None:
     assert only(hub(members=[{"aws_id": "222222222222", "nodes": pids}])).key == "message_filter"
 
 
-def test_600_members_are_right_and_601_are_not() -> None:
-    assert config(hub(members=members(MEMBER_LIMIT), message_filter="none"))
-    assert only(hub(members=members(MEMBER_LIMIT + 1), message_filter="none")).key == "members"
+@pytest.mark.parametrize(
+    ("region", "limit"), [("us-east-1", 600), ("cn-north-1", MEMBER_LIMITS["aws-cn"]), ("us-gov-west-1", 490)]
+)
+def test_as_many_members_are_right_as_fit_in_the_partition_s_roster_policy(region: str, limit: int) -> None:
+    def crowd(number: int) -> dict[str, Any]:
+        return {**hub(members=members(number), message_filter="none"), "aws:region": region}
+
+    assert config(crowd(limit))
+    assert only(crowd(limit + 1)).key == "members"
 
 
 @pytest.mark.parametrize(("one", "other"), [("abc", "abc"), ("abc", "abc/x"), ("abc/x", "abc/x/y")])

@@ -133,6 +133,17 @@ def test_roles_are_made_within_the_boundary_only(action):
     assert [each["Condition"] for each in found] == [{"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}]
 
 
+def test_in_another_account_the_boundary_is_that_account_s_of_the_same_name():
+    """IAM, "Permissions boundaries for IAM entities": a boundary is a policy of the role's own account, or AWS's."""
+    for boundary, expected in (
+        (BOUNDARY, f"arn:aws:iam::{BOTH}:policy/boundary"),
+        ("arn:aws:iam::aws:policy/PowerUserAccess", "arn:aws:iam::aws:policy/PowerUserAccess"),
+    ):
+        found = statements(operator_policy(None, [node()], permissions_boundary=boundary)[BOTH])
+        within = [each["Condition"] for each in found if "iam:CreateRole" in each["Action"]]
+        assert within == [{"StringEquals": {"iam:PermissionsBoundary": expected}}]
+
+
 def test_the_own_key_encrypts_the_secret_through_its_service_only():
     key = "arn:aws:kms:us-east-1:222222222222:key/mrk-1234abcd12ab34cd56ef1234567890ab"
     found = [e for e in statements(operator_policy(None, [node(kms_key_arn=key)])[BOTH]) if key in e["Resource"]]

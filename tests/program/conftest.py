@@ -98,7 +98,7 @@ def declare(loop: asyncio.AbstractEventLoop) -> Declare:
     """`declare(config, accounts={profile: account}, settings={…})`; config has full keys, without the usual ones.
 
     As a preview, in which the program makes no call of its own, unless told otherwise. `refusals` are as
-    Monitor's.
+    Monitor's; `declared` takes what was asked for where the program fails.
     """
 
     def run(
@@ -108,10 +108,11 @@ def declare(loop: asyncio.AbstractEventLoop) -> Declare:
         *,
         preview: bool = True,
         refusals: Mapping[str, str] | None = None,
+        declared: list[Declared] | None = None,
     ) -> World:
         from fedml_infra.program import Federation, FederationArgs
 
-        monitor = Monitor(accounts or {}, refusals or {})
+        monitor = Monitor(accounts or {}, refusals or {}, [] if declared is None else declared)
         pulumi.runtime.set_mocks(monitor, project="fedml-infra", stack="cardio", preview=preview)
         values = {
             "aws:region": "us-east-1",

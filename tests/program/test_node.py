@@ -169,6 +169,14 @@ def test_a_path_a_boundary_and_tags_are_put_on_everything_that_takes_them(declar
         }
 
 
+def test_in_another_account_the_boundary_is_that_account_s_of_the_same_name(declare):
+    world = declare(
+        joiner({"account": {"profile": "lab"}}, permissions_boundary="arn:aws:iam::111111111111:policy/team/boundary"),
+        accounts={"lab": "333333333333"},
+    )
+    assert world.one("iam/role:Role")["permissionsBoundary"] == "arn:aws:iam::333333333333:policy/team/boundary"
+
+
 def test_an_own_kms_key_encrypts_queue_bucket_and_parameter(declare):
     key = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     world = declare(joiner(kms_key_arn=key))

@@ -11,9 +11,9 @@ from fedml_infra.errors import AuthenticationError, PolicyError
 from fedml_infra.model.bucket import BucketLocation
 from fedml_infra.model.schedule import Schedule
 from fedml_infra.model.validation import validate
-from fedml_infra.program import FederationArgs, NodeArgs, NodeResources
+from fedml_infra.program import FederationArgs, Hub, HubArgs, HubResources, NodeArgs, NodeResources
 from fedml_infra.program.stranger_removal import StrangerRemoval
-from tests.program.conftest import KEY
+from tests.program.conftest import KEY, Declared
 
 NOWHERE = "http://127.0.0.1:9"
 TOPIC = "arn:aws:sns:us-east-1:111111111111:cardio"
@@ -34,11 +34,12 @@ def test_credentials_of_a_node_that_lead_nowhere_are_named(declare):
 
 
 def test_a_roster_policy_larger_than_s3_takes_is_refused_before_anything_is_made(declare):
-    """600 root ARNs fit in 20,480 bytes in the partition aws, and fewer where the partition's name is longer."""
-    members = [{"aws_id": str(200_000_000_000 + n), "rights": ["publish"]} for n in range(600)]
-    declare({"fedml-infra:members": members})
+    """A stack file cannot name so many members; a program of one's own can."""
+    declare({})
+    resources = HubResources.of("cardio", account="111111111111", region="us-east-1")
+    readers = tuple(str(200_000_000_000 + n) for n in range(700))
     with pytest.raises(PolicyError, match=r"bucket policy needs [\d,]+ bytes and AWS takes 20,480"):
-        declare({"fedml-infra:members": members, "aws:region": "us-gov-west-1"})
+        Hub("cardio", HubArgs(resources, {}, readers))
 
 
 def test_a_removal_that_fails_ends_the_run_without_a_traceback():
@@ -46,6 +47,17 @@ def test_a_removal_that_fails_ends_the_run_without_a_traceback():
     removal = StrangerRemoval(TOPIC, "us-east-1", access, Receivers("cardio"))
     with pytest.raises(pulumi.RunError, match=NOWHERE):
         removal.run()
+
+
+def test_the_roster_policy_waits_for_the_removal_so_that_a_dead_account_in_it_cannot_be_in_its_way(declare):
+    """S3 refuses a policy that names an account which is gone; a removal must be done by then."""
+    settings = {"access_key": "AKIA", "secret_key": "s", "endpoints": [{"sns": NOWHERE}]}
+    asked: list[Declared] = []
+    with pytest.raises(pulumi.RunError, match=NOWHERE):
+        declare({"fedml-infra:members": [{"aws_id": "222222222222"}]}, settings=settings, preview=False, declared=asked)
+    kinds = {each.type for each in asked}
+    assert "aws:sns/topicPolicy:TopicPolicy" in kinds
+    assert "aws:s3/bucketPolicy:BucketPolicy" not in kinds
 
 
 def test_no_secret_is_in_what_the_arguments_print():

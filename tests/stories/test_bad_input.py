@@ -142,7 +142,10 @@ def test_no_credentials(alone):
     ended = run(alone, "up", "--yes", **NO_CREDENTIALS)
     assert ended.code == 3, ended.said
     assert "credentials" in ended.said
-    assert inventory(alone) == []
+    alone.env.update(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_CONFIG_FILE=os.devnull)
+    said = alone.refused("up", "--yes", "--skip-preview")
+    assert "credentials" in said
+    assert "Traceback" not in said
 
 
 def test_credentials_of_another_account_than_the_stack_came_up_in(alone):
@@ -175,6 +178,10 @@ def test_expired_credentials(alone):
         ended = run(alone, "up", "--yes", AWS_ENDPOINT_URL=url)
         assert ended.code == 3, ended.said
         assert "expired" in ended.said
+        alone.env["AWS_ENDPOINT_URL"] = url
+        said = alone.refused("up", "--yes", "--skip-preview")
+        assert "expired" in said
+        assert "Traceback" not in said
     assert inventory(alone) == []
 
 

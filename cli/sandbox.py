@@ -78,7 +78,7 @@ def up(kind: str | None, port: int | None, plan_file: Path | None, as_json: bool
     from fedml_infra.sandbox.place import sandbox_directory
     from fedml_infra.sandbox.sandbox import up as start
 
-    from .output import print_json, say
+    from .output import counted, print_json, say
 
     plan = read_plan(plan_file) if plan_file else None
     done = start(sandbox_directory(), Kind(kind) if kind else None, port)
@@ -96,8 +96,9 @@ def up(kind: str | None, port: int | None, plan_file: Path | None, as_json: bool
     else:
         say(f"{name} runs already at {done.running.local_aws.url}.")
     if plan is not None:
-        rules = "1 rule" if len(plan.rules) == 1 else f"{len(plan.rules)} rules"
-        say(f"It has the faults of {plan_file} ({rules}); `fedml-infra sandbox faults` shows what they did.")
+        say(
+            f"It has the faults of {plan_file} ({counted(len(plan.rules), 'rule')}); `fedml-infra sandbox faults` shows what they did."
+        )
     say(f"Log: {done.running.local_aws.log}")
     say('Use it: eval "$(fedml-infra sandbox env --account 111111111111)"')
 
@@ -179,7 +180,7 @@ def faults(plan_file: Path | None, clear: bool, as_json: bool) -> None:
     from fedml_infra.sandbox.place import sandbox_directory
     from fedml_infra.sandbox.sandbox import require
 
-    from .output import print_json, say
+    from .output import counted, print_json, say
 
     if plan_file and clear:
         raise click.UsageError("--set and --clear exclude each other.")
@@ -196,7 +197,8 @@ def faults(plan_file: Path | None, clear: bool, as_json: bool) -> None:
     elif plan is None:
         say("There are no faults.")
     else:
-        say(f"{len(plan.rules)} rules; {len(calls)} calls, {len(met)} of them met a fault.")
+        size, made = counted(len(plan.rules), "rule"), counted(len(calls), "call")
+        say(f"{size}; {made}, {len(met)} of them met a fault.")
         for call in met:
             say(f"  call {call.index}: {call.service} {call.operation} of {call.account}: {call.outcome}")
 

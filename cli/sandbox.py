@@ -96,9 +96,8 @@ def up(kind: str | None, port: int | None, plan_file: Path | None, as_json: bool
     else:
         say(f"{name} runs already at {done.running.local_aws.url}.")
     if plan is not None:
-        say(
-            f"It has the faults of {plan_file} ({counted(len(plan.rules), 'rule')}); `fedml-infra sandbox faults` shows what they did."
-        )
+        size = counted(len(plan.rules), "rule")
+        say(f"It has the faults of {plan_file} ({size}); `fedml-infra sandbox faults` shows what they did.")
     say(f"Log: {done.running.local_aws.log}")
     say('Use it: eval "$(fedml-infra sandbox env --account 111111111111)"')
 

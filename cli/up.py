@@ -183,14 +183,16 @@ def recovered(recovery: Recovery) -> Before:
 
 def foreseen(on: Target) -> Before:
     """The same as `looked`, and says what `up` would settle first."""
+    from fedml_infra.operations.up import look_at
+
     from .output import say
 
-    _, lines = on.recovery().foreseen()
+    exported, lines = on.recovery().foreseen()
     if lines:
         say(f"An earlier run of {on.name} was cut off. `up` settles first what it left:")
     for line in lines:
         say(f"  {line}")
-    return looked(on)
+    return look_at(on.stack, on.tools.aws, exported)
 
 
 def looked(on: Target) -> Before:

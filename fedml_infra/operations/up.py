@@ -44,7 +44,7 @@ class Run:
 
 def look_before(stack: Stack, engine: Engine, aws: Cloud) -> Before:
     """What the stack is and whether a run can work, without changing anything. Errors as `preflight`."""
-    return _looked(stack, aws, exported_or_empty(engine, stack.name))
+    return look_at(stack, aws, exported_or_empty(engine, stack.name))
 
 
 def recovered_before(recovery: Recovery) -> Before:
@@ -52,15 +52,16 @@ def recovered_before(recovery: Recovery) -> Before:
     stack, aws = recovery.stack, recovery.aws
     exported = recovery.ready()
     try:
-        return _looked(stack, aws, exported)
+        return look_at(stack, aws, exported)
     except TakenError:
         # Of its own making, where it has the stack's tags: made by a run whose state was lost.
         if not recovery.adopt_lost():
             raise
-    return _looked(stack, aws, recovery.ready())
+    return look_at(stack, aws, recovery.ready())
 
 
-def _looked(stack: Stack, aws: Cloud, exported: Mapping[str, Any]) -> Before:
+def look_at(stack: Stack, aws: Cloud, exported: Mapping[str, Any]) -> Before:
+    """The same, of a stack whose exported state is known already."""
     state = State.of(exported)
     outputs = outputs_of(exported)
     accounts = preflight(stack.config, stack.settings, aws=aws, outputs=outputs, state=state)

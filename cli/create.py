@@ -118,6 +118,7 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     """
     from fedml_infra.operations.create import CreateRequest, check_key, existing, plan_create, write_stack
     from fedml_infra.operations.load import Stack, load_stack
+    from fedml_infra.operations.settle import Recovery
     from fedml_infra.operations.up import look_before, look_new
 
     from .ask import require
@@ -141,7 +142,10 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     importing = _planned_import(given, planned, engine, tools, is_new=not is_there)
     before = None
     if importing is None:
-        before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
+        if plan.resumes and not given["only_preview"]:
+            before = recovered(Recovery(planned, engine, tools.aws, say))
+        else:
+            before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
     for note in plan.notes:
         say(note)
     if given["only_preview"]:

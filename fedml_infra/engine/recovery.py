@@ -204,6 +204,14 @@ def without_pending(exported: Mapping[str, Any]) -> dict[str, Any]:
     return mended
 
 
+def with_adopted(exported: Mapping[str, Any], adopted: Iterable[Adoption]) -> dict[str, Any]:
+    """The state with what will be adopted, as far as that is known: to look at, not to be written."""
+    mended = copy.deepcopy(dict(exported))
+    rows: list[dict[str, Any]] = mended["deployment"].setdefault("resources", [])
+    rows += [{"urn": one.urn, "type": one.type, "id": one.id, "parent": one.parent} for one in adopted]
+    return mended
+
+
 def completed(exported: Mapping[str, Any]) -> dict[str, Any]:
     """The state after an import: each part depends on its thing, and what nobody knows is no output.
 

@@ -31,6 +31,7 @@ from fedml_infra.engine.recovery import (
     to_look_for,
     told,
     urns_in,
+    with_adopted,
     without_pending,
 )
 from fedml_infra.errors import FedmlError, ResourceError, StackNotFoundError
@@ -73,12 +74,13 @@ class Recovery:
         return self._exported()
 
     def foreseen(self) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The exported state as it is, and what `ready` would settle, a line each; changes nothing."""
+        """The state as `ready` would leave it, and what it would settle, a line each; changes nothing."""
         exported = self._exported()
         cut_off = pending_in(exported)
         if not cut_off:
             return exported, ()
-        return exported, told(settle(self._candidates(to_look_for(cut_off, exported))), cut_off)
+        found = settle(self._candidates(to_look_for(cut_off, exported)))
+        return with_adopted(without_pending(exported), found.adopted), told(found, cut_off)
 
     def run(self, act: Callable[[RunOptions], RunResult], options: RunOptions) -> RunResult:
         """Do a run that changes something; what stands in its way and is the stack's own is adopted, and it goes on."""

@@ -18,6 +18,7 @@ from fedml_infra.operations.catalogue import NODE, Entry, catalogue
 from fedml_infra.operations.load import Stack, load_stack
 from fedml_infra.operations.recover import plan_import, plan_recover, require_ours
 from fedml_infra.operations.settle import Recovery
+from fedml_infra.operations.up import look_at
 from tests.operations.worlds import MEMBER, OWN, World, world
 
 DEAD = LockHolder("eve", socket.gethostname(), 2**22 + 1, "2026-01-02T03:04:05Z", "file:///locks/1.json")
@@ -113,6 +114,22 @@ def test_a_look_says_what_would_be_settled_and_settles_nothing(here, recovery, s
     cut_off(here, recovery, ROLE)
     _, lines = recovery.foreseen()
     assert lines and pending(here) and said == []
+
+
+def test_a_preview_takes_what_would_be_adopted_for_the_stacks_own(here, recovery):
+    bucket = cut_off(here, recovery, BUCKET)
+    here.engine.set_state("cardio", without(here.engine.state("cardio"), bucket.urn))
+    here.aws.add_bucket(OWN, "us-east-1", bucket.sought.key)
+    exported, [line] = recovery.foreseen()
+    assert line.endswith("adopted.")
+    assert look_at(recovery.stack, here.aws, exported).state.bucket_names >= {bucket.sought.key}
+
+
+def without(exported: dict, urn: str) -> dict:
+    """The state without that resource (by its last name: the double has no parents)."""
+    rows = exported["deployment"]["resources"]
+    kept = [row for row in rows if row["type"] != urn.split("$")[-1].partition("::")[0]]
+    return {**exported, "deployment": {**exported["deployment"], "resources": kept}}
 
 
 def test_a_dead_runs_lock_is_taken_off_and_what_it_left_is_settled(here, recovery, said):

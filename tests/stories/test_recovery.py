@@ -294,3 +294,15 @@ def test_a_killed_run_is_mended_where_the_state_is_in_a_bucket(organisation: Mak
     done = must(where, "up", "instore", "--yes")
     assert "its lock on instore is taken off" in done.err
     assert_whole(where)
+
+
+def test_a_killed_create_can_be_previewed_and_goes_on(organisation: MakeOrganisation):
+    where = organisation("hospital", "anew")
+    create = ("create", "anew", "--sync-sched", "m30", "--pid", "charite", "--s3-bucket", "anew-charite", "--yes")
+    end(begin(where, "engine", 14, *create))
+    left = state(where)
+    shown = must(where, "preview", "anew")
+    assert ("`up` settles first what it left" in shown.err) == ("pending_operations" in left)
+    assert state(where) == left
+    must(where, *create)
+    assert_whole(where)

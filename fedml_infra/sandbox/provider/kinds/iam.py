@@ -229,16 +229,28 @@ def update_policy(context: Context, arn: str, change: Change) -> None:
 
 
 def _put_version(context: Context, arn: str, text: str) -> None:
-    """Make the text the default version, and leave no second version of it where an answer was lost."""
+    """Make the text the default version; the oldest goes when there are five.
+
+    Where an answer was lost no second version of it stays, and one that found no room for itself has done its work.
+    """
     iam, spare = context.client("iam"), _spare_versions(context, arn)
-    # Two are free then: room for one more attempt whose answer is lost.
-    for version in sorted(spare, key=lambda version: int(version[1:]))[: max(0, len(spare) - MOST_VERSIONS + 3)]:
-        _drop_version(context, arn, version)
-    before = {*spare, iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]}
-    answer = iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
-    if was_repeated(answer):
+    if len(spare) >= MOST_VERSIONS - 1:
+        _drop_version(context, arn, min(spare, key=lambda version: int(version[1:])))
+    before = {*spare, _default_version(context, arn)}
+
+    def create() -> bool:
+        return was_repeated(iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True))
+
+    def ours(_: datetime) -> bool | None:
+        return True if _default_version(context, arn) not in before else None
+
+    if made_once(create, "LimitExceeded", ours):
         for version in set(_spare_versions(context, arn)) - before:
             _drop_version(context, arn, version)
+
+
+def _default_version(context: Context, arn: str) -> str:
+    return str(context.client("iam").get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"])
 
 
 def _drop_version(context: Context, arn: str, version: str) -> None:

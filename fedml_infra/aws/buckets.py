@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from fedml_infra.aws.failures import code_of, is_denied, status_of, translate, translating
+from fedml_infra.aws.failures import code_of, is_absent, is_denied, status_of, translate, translating
 from fedml_infra.aws.parallel import each
 from fedml_infra.aws.sessions import Access, client, still_valid
 from fedml_infra.errors import ConfigurationError
@@ -84,11 +84,18 @@ def bucket_state(access: Access, region: str, bucket: str, *, account: str) -> B
 
 
 def has_objects(access: Access, region: str, bucket: str, prefix: str = "", *, account: str) -> bool:
-    """Whether anything lies under the prefix ("" is the whole bucket); old versions count, as they stop a deletion."""
+    """Whether anything lies under the prefix ("" is the whole bucket); old versions count, as they stop a deletion.
+
+    In a bucket that is gone nothing lies: a `destroy` that was cut off may have deleted it already.
+    """
     s3 = client("s3", access, region)
     under = f"{prefix}/" if prefix else ""
-    with translating("list the objects of bucket", bucket):
+    try:
         found = s3.list_object_versions(Bucket=bucket, Prefix=under, MaxKeys=1, ExpectedBucketOwner=account)
+    except Exception as error:
+        if is_absent(error):
+            return False
+        raise translate(error, doing="list the objects of bucket", subject=bucket) from None
     return bool(found.get("Versions") or found.get("DeleteMarkers"))
 
 

@@ -165,6 +165,8 @@ class InMemoryAws:
 
     def has_objects(self, access: Access, region: str, bucket: str, prefix: str = "", *, account: str) -> bool:
         """Whether anything lies under the prefix."""
+        if bucket not in self._buckets:
+            return False
         under = f"{prefix}/" if prefix else ""
         return any(key.startswith(under) for key in self._own_bucket(access, region, bucket, account).objects)
 

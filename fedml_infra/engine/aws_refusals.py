@@ -26,8 +26,8 @@ WHAT_TO_DO: Mapping[str, str] = {
     "QueueDeletedRecently": "AWS gives the name of a deleted queue away again after 60 seconds: run it again then.",
     "Throttling": "AWS limits how fast calls may come: run it again, it goes on where it stopped.",
     "LimitExceeded": "A quota of the account is used up: raise it in Service Quotas, or remove what is not needed.",
-    "MalformedPolicy": "An account that the policy names is not there any more, as far as AWS knows: take the member out "
-    "of `members` and run this again. The topic's policy was written before, so that removals are in force.",
+    "MalformedPolicy": "AWS knows an account no more that the policy names: take that member out of `members` and run "
+    "this again. The topic's policy was written before, so that removals are in force.",
     "NotOptedIn": "The region is not enabled in this account: AWS console, Account, AWS Regions.",
 }
 ALREADY_THERE = frozenset(
@@ -73,6 +73,11 @@ class Refusal:
     def advice(self) -> str | None:
         """What to do about it, where that is known."""
         return WHAT_TO_DO.get(_SAME_AS.get(self.code, self.code))
+
+    @property
+    def denied(self) -> bool:
+        """Whether a right was missing."""
+        return _SAME_AS.get(self.code, self.code) == "AccessDenied"
 
     @property
     def already_there(self) -> bool:

@@ -15,6 +15,7 @@ from fedml_infra.engine.aws_refusals import refusal_in
 from fedml_infra.engine.credential_failures import expired, unknown
 from fedml_infra.engine.events import Diagnostic, label
 from fedml_infra.engine.locks import locked
+from fedml_infra.engine.protocol import NotYetAllowedError
 from fedml_infra.errors import (
     AuthenticationError,
     CancelledError,
@@ -256,6 +257,13 @@ def classify(failure: Failure) -> FedmlError:
     return _resource(failure) or _program(failure)
 
 
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription::"
+SUBSCRIBE_ADVICE = (
+    "The topic's policy does not admit this account, or has for less than a minute: ask the federation's administrator "
+    "whether the account is among `members` with the right to receive, and run the same command again."
+)
+
+
 def _resource(failure: Failure) -> FedmlError | None:
     """Errors that name a resource, with AWS's code where it has one."""
     found = [one for one in failure.errors if one.urn and "pulumi:pulumi:Stack" not in one.urn]
@@ -273,6 +281,12 @@ def _resource(failure: Failure) -> FedmlError | None:
     if refusals:
         head = f"AWS refused part of the {failure.operation} of {_of_stack(failure)}"
     what = f"{head}: {told[0]}" if len(told) == 1 else head + ":\n" + "\n".join(f"  {line}" for line in told)
+    if (
+        all(SUBSCRIPTION in (one.urn or "") for one in found)
+        and all(refusal.denied for refusal in refusals)
+        and refusals
+    ):
+        return NotYetAllowedError(what, fix=SUBSCRIBE_ADVICE)
     return ResourceError(
         what, fix=" ".join(advice) or "What was done before stays; run the same command again when mended."
     )

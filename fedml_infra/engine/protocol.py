@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from fedml_infra.engine.events import Diagnostic, ResourceChange, RunEvent
 from fedml_infra.engine.recovery import Adoption
-from fedml_infra.errors import ChangesFoundError
+from fedml_infra.errors import ChangesFoundError, ResourceError
 
 
 class Cancellation:
@@ -90,6 +90,10 @@ class UnexpectedChangesError(ChangesFoundError):
     def __init__(self, what: str, result: RunResult, *, fix: str | None = None) -> None:
         super().__init__(what, fix=fix)
         self.result = result
+
+
+class NotYetAllowedError(ResourceError):
+    """AWS refused nothing but a Subscribe, as it does for up to a minute after a topic policy is written."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from fedml_infra.errors import StackNotFoundError
 from fedml_infra.operations.accounts import Accounts
 from fedml_infra.operations.compare_rights import RightsChange, compare_rights
 from fedml_infra.operations.load import Stack
+from fedml_infra.operations.patience import patient
 from fedml_infra.operations.preflight import TakenError, preflight
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import State
@@ -83,7 +84,7 @@ def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -
 def up(recovery: Recovery, before: Before, options: RunOptions) -> Run:
     """Make AWS as the stack file says. Cut off, the same goes on."""
     name, engine = recovery.stack.name, recovery.engine
-    return Run(before, recovery.run(lambda asked: engine.up(name, asked), options))
+    return Run(before, recovery.run(patient(lambda asked: engine.up(name, asked)), options))
 
 
 def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:

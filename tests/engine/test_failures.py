@@ -7,11 +7,13 @@ import pytest
 from fedml_infra.engine.events import Diagnostic
 from fedml_infra.engine.failures import Failure, classify
 from fedml_infra.engine.locks import LockHolder, StackLockedByError
+from fedml_infra.engine.protocol import NotYetAllowedError
 from fedml_infra.errors import (
     AuthenticationError,
     CancelledError,
     ConfigurationError,
     EngineError,
+    FedmlError,
     NetworkError,
     PolicyError,
     ResourceError,
@@ -20,6 +22,9 @@ from fedml_infra.errors import (
     answer_of,
 )
 
+SUBSCRIPTION = (
+    "urn:pulumi:cardio::fedml-infra::fedml:index:Node$aws:sns/topicSubscription:TopicSubscription::cardio_insel"
+)
 QUEUE = "urn:pulumi:cardio::fedml-infra::fedml:index:Node$aws:sqs/queue:Queue::cardio_insel"
 BUCKET = "urn:pulumi:cardio::fedml-infra::fedml:index:Node$aws:s3/bucketV2:BucketV2::insel-fed"
 
@@ -193,6 +198,25 @@ def test_what_aws_says_about_a_resource_is_told_with_code_and_advice(message, ki
     assert type(error) is kind
     for word in words:
         assert word in str(error)
+
+
+def denied_at(*urns: str) -> FedmlError:
+    message = (
+        "creating SNS Topic Subscription: operation error SNS: Subscribe, api error AuthorizationError: not authorized"
+    )
+    errors = tuple(Diagnostic("error", message, urn) for urn in urns)
+    return classify(Failure("up", "cardio", 255, "", errors=errors))
+
+
+def test_a_subscribe_alone_that_is_denied_may_be_allowed_in_a_minute():
+    error = denied_at(SUBSCRIPTION)
+    assert isinstance(error, NotYetAllowedError)
+    assert "less than a minute" in str(error)
+    assert answer_of(error).exit_code == 4
+
+
+def test_a_denial_of_anything_else_beside_it_is_a_missing_right():
+    assert not isinstance(denied_at(SUBSCRIPTION, QUEUE), NotYetAllowedError)
 
 
 def test_credentials_that_expire_in_the_middle_say_what_is_done_what_is_not_and_how_to_go_on():

@@ -201,11 +201,8 @@ def test_what_aws_says_about_a_resource_is_told_with_code_and_advice(message, ki
 
 
 def denied_at(*urns: str) -> FedmlError:
-    message = (
-        "creating SNS Topic Subscription: operation error SNS: Subscribe, api error AuthorizationError: not authorized"
-    )
-    errors = tuple(Diagnostic("error", message, urn) for urn in urns)
-    return classify(Failure("up", "cardio", 255, "", errors=errors))
+    message = "creating SNS Topic Subscription: operation error SNS: Subscribe, api error AuthorizationError: no"
+    return classify(Failure("up", "cardio", diagnostics=tuple(Diagnostic("error", message, urn) for urn in urns)))
 
 
 def test_a_subscribe_alone_that_is_denied_may_be_allowed_in_a_minute():

@@ -38,12 +38,18 @@ class Command(click.Command):
         self.exits = dict(sorted({0: EXIT_CODES[0], 1: EXIT_CODES[1], **own}.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        from .journal import end_journal
+
+        ended: BaseException | None = None
         try:
             return super().invoke(ctx)
-        except Exception as error:
-            if ctx.params.get("as_json"):
+        except BaseException as error:
+            ended = error
+            if isinstance(error, Exception) and ctx.params.get("as_json"):
                 _print_error(error)
             raise
+        finally:
+            end_journal(ctx, ended)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)

@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "PULUMI_HOME": "Where the engine keeps plugins and credentials.",
     "NO_COLOR": "Set to anything, nothing is coloured.",
     "FEDML_INFRA_TRACEBACK": "Set to 1, an unexpected error shows its whole traceback.",
+    "FEDML_INFRA_RUNS_DIR": "Where the logs of runs are kept, instead of the user's state folder.",
     "FEDML_INFRA_SANDBOX_DIR": "Where the sandbox keeps its state, instead of the user's data folder.",
 }
 

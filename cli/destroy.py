@@ -87,7 +87,7 @@ def destroy(
     lifted = " It is protected; that is lifted." if plan.protected else ""
     require(f"Delete all of {on.name}?{lifted}", yes=yes)
     removes = _removes_file(keep_file, yes=yes)
-    with progress(f"Destroying {on.name}") as view:
+    with progress(f"Destroying {on.name}", on) as view:
         wanted = RunOptions(
             ignore_protect=plan.protected,
             message=message,

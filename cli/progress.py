@@ -15,7 +15,8 @@ from .output import console
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from fedml_infra.engine.events import RunEvent
+    from fedml_infra.engine.events import Progress, RunEvent
+    from fedml_infra.operations.runs import Journal
 
 SHOWN_AT_ONCE = 6
 """Resources in work that are named; the rest is counted."""
@@ -46,8 +47,9 @@ def is_in_aws(urn: str | None) -> bool:
 class ProgressView:
     """Shows the events of one run. To be called with each; safe from any thread, and never raises into the run."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, journal: Journal | None = None) -> None:
         self._title = title
+        self._journal = journal
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._last: RunEvent | None = None
@@ -56,6 +58,8 @@ class ProgressView:
         self._spinner: Any = None
 
     def __enter__(self) -> Self:
+        if self._journal is not None:
+            self._journal.note(self._title)
         if sys.stderr.isatty():
             from rich.live import Live
 
@@ -76,6 +80,8 @@ class ProgressView:
     def __call__(self, event: RunEvent, *, silent: bool = False) -> None:
         with self._lock:
             self._last = event
+            if self._journal is not None:
+                self._journal.event(event)
             line = None if silent else self._waiting(event) or _line(event)
             if line is None:
                 return
@@ -111,7 +117,7 @@ class ProgressView:
         if last is not None:
             progress = last.progress
             current = tuple(urn for urn in progress.current if is_in_aws(urn))
-            head.append(f"   {progress.done}" + (f" of {progress.of}" if progress.of else ""), style="not bold cyan")
+            head.append(f"   {counted(progress)}", style="not bold cyan")
         head.append(f"   {time.monotonic() - self._began:.0f} s", style="not bold dim")
         if self._spinner is None:
             self._spinner = Spinner("dots")
@@ -129,12 +135,19 @@ class ProgressView:
         return f": {self._waits[urn]}" if urn in self._waits else ""
 
 
+def counted(progress: Progress) -> str:
+    """`12 of 60`; while a run only looks at AWS yet, `looked at 12 of 60`."""
+    looking = progress.done == 0 and progress.looked_at > 0
+    done = f"looked at {progress.looked_at}" if looking else str(progress.done)
+    return f"{done} of {progress.of}" if progress.of else done
+
+
 def _line(event: RunEvent) -> str | None:
     """The line that stays of an event; None for what only moves the counter."""
     from fedml_infra.engine.events import EventKind
 
     op = event.op or ""
-    if event.kind is EventKind.RESOURCE_DONE and op not in SILENT and is_in_aws(event.urn):
+    if event.kind is EventKind.RESOURCE_DONE and op not in SILENT and not event.looked and is_in_aws(event.urn):
         sign, _, done, colour = DOING.get(op, ("•", op, op, "white"))
         said = f"{click.style(f'{sign} {done}', fg=colour)} {_label(event.urn)}"
         progress = event.progress

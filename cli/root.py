@@ -21,6 +21,7 @@ SECTIONS = {
         "info": Entry("info", "info", "The federation in short; its key is never shown."),
         "outputs": Entry("outputs", "outputs", "What the stack exports: topic, queues, buckets, roles."),
         "drift": Entry("drift", "drift", "What in AWS is no longer as the stack made it."),
+        "runs": Entry("runs", "runs", "What was run here, and what came of it."),
         "stacks": Entry("stacks", "stacks", "The stacks of this folder."),
         "doctor": Entry("doctor", "doctor", "Look at everything that a run depends on, and say how to mend it."),
         "graph": Entry("graph", "graph", "Who publishes to whom, and who receives: text, JSON, Mermaid or SVG."),

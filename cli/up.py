@@ -115,7 +115,7 @@ def up(
     on = target(ctx, given, stack_option)
     recovery = on.recovery(wait)
     before = foreseen(on) if only_preview else recovered(recovery)
-    expected = None
+    expected = before.state.counted or None
     if only_preview or expect_no_changes or not yes:
         run = previewed(on, before, refresh=refresh, timeout=timeout)
         with beside(as_json):
@@ -157,7 +157,7 @@ def bring_up(
     from .changes import in_aws
     from .output import counted, say
 
-    with progress(f"Bringing {on.name} up") as view:
+    with progress(f"Bringing {on.name} up", on) as view:
         wanted = RunOptions(refresh=refresh, message=message, timeout=timeout, expected=expected, on_event=view)
         run = run_up(recovery or on.recovery(), before, wanted)
     result = run.result
@@ -207,18 +207,21 @@ def previewed(on: Target, before: Before, *, refresh: bool, timeout: int | None)
     from fedml_infra.engine.protocol import RunOptions
     from fedml_infra.operations.up import preview as run_preview
 
-    with progress(f"Previewing {on.name}") as view:
-        wanted: RunOptions = RunOptions(refresh=refresh, timeout=timeout, on_event=_quiet(view))
+    with progress(f"Previewing {on.name}", on) as view:
+        wanted: RunOptions = RunOptions(
+            refresh=refresh, timeout=timeout, expected=before.state.counted or None, on_event=_quiet(view)
+        )
         run = run_preview(on.stack, before, on.engine, wanted)
     say_diagnostics(run.result)
     return run
 
 
-def progress(title: str) -> ProgressView:
-    """The picture of a run."""
+def progress(title: str, on: Target) -> ProgressView:
+    """The picture of a run, which is also kept in the log of this command."""
+    from .journal import journal_of
     from .progress import ProgressView
 
-    return ProgressView(title)
+    return ProgressView(title, journal_of(on.project, on.name))
 
 
 def show_plan(run: Run, *, details: bool) -> None:

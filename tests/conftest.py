@@ -22,6 +22,12 @@ settings.register_profile(
 settings.load_profile("soak" if os.environ.get("FEDML_INFRA_SOAK") == "1" else "sample")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def logs_of_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Logs of runs go where tests' things go, also those of the commands that tests start."""
+    os.environ["FEDML_INFRA_RUNS_DIR"] = str(tmp_path_factory.mktemp("runs"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks property tests, so that `make soak` finds them all."""
     for item in items:

@@ -263,8 +263,9 @@ class _Run:
         self.tell(EventKind.STARTED)
 
     def tell(self, kind: EventKind, **parts: Any) -> None:
-        of = self._options.expected
-        progress = Progress(len(self._changes), of, (), time.monotonic() - self._began)
+        expected = self._options.expected
+        of = max(expected, len(self._changes)) if expected is not None else None
+        progress = Progress(len(self._changes), of, 0, (), time.monotonic() - self._began)
         if self._options.on_event is None or self._problems:
             return
         try:

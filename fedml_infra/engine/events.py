@@ -43,6 +43,8 @@ class Progress:
     """Resources that are settled, unchanged ones among them."""
     of: int | None = None
     """How many there will be, where a preview told."""
+    looked_at: int = 0
+    """Resources that a run which looks first at AWS has looked at."""
     current: tuple[str, ...] = ()
     """URNs of what is being worked on, the oldest first."""
     elapsed: float = 0.0
@@ -63,6 +65,8 @@ class RunEvent:
     """create, update, delete, replace, same, read, refresh, import, …"""
     changes: tuple[str, ...] = ()
     """Of a resource: the paths of the properties that change."""
+    looked: bool = False
+    """Whether the resource was only looked at: `op` then says what is in AWS, and nothing was done there."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class EventReader:
         self._current: dict[str, str] = {}
         self._done: set[str] = set()
         self._told: set[str] = set()
+        self._looked_at: set[str] = set()
         self._only_looked_at: set[str] = set()
         self.diagnostics: list[Diagnostic] = []
         self.violations: list[Diagnostic] = []
@@ -140,7 +145,7 @@ class EventReader:
     def progress(self) -> Progress:
         """How far the run is now."""
         of = max(self._expected, len(self._done)) if self._expected is not None else None
-        return Progress(len(self._done), of, tuple(self._current), self._clock() - self._began)
+        return Progress(len(self._done), of, len(self._looked_at), tuple(self._current), self._clock() - self._began)
 
     def line(self, text: str) -> None:
         """One line of the log. What is no event, or of a kind that a newer engine adds, is passed over."""
@@ -194,11 +199,14 @@ class EventReader:
         told = urn in self._told and urn not in self._current
         self._current.pop(urn, None)
         self._told.add(urn)
-        if self._only_refresh or step["op"] != "refresh":
+        looked = step["op"] == "refresh"
+        if looked:
+            self._looked_at.add(urn)
+        if self._only_refresh or not looked:
             self._done.add(urn)
         change = self._change(step, done=True)
         if not told:  # a component's outputs come after it, as a second event
-            self._emit(EventKind.RESOURCE_DONE, {**step, "op": change.op if step["op"] == "refresh" else step["op"]})
+            self._emit(EventKind.RESOURCE_DONE, {**step, "op": change.op if looked else step["op"]}, looked=looked)
 
     def _failed(self, step: Mapping[str, Any]) -> None:
         self._current.pop(step["urn"], None)

@@ -56,6 +56,14 @@ class State:
         return tuple(resource for resource in self.resources if resource.in_aws)
 
     @property
+    def counted(self) -> int:
+        """How many resources a run counts: components and providers too, but not the engine's default providers."""
+        return sum(
+            not (each.type.startswith("pulumi:providers:") and each.name.startswith("default"))
+            for each in self.resources
+        )
+
+    @property
     def protected(self) -> bool:
         """Whether anything of it is protected."""
         return any(resource.protected for resource in self.resources)

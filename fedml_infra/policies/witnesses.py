@@ -12,7 +12,8 @@ from fedml_infra.policies.document import Document
 from fedml_infra.policies.evaluation import Caller, glob
 
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
-_UNNAMED_SERVICE = "events.amazonaws.com"
+UNNAMED_SERVICE = "events.amazonaws.com"
+"""Stands for every service that no document names."""
 _IMPLIED = {"aws:principalaccount", "aws:principalarn", "aws:resourceaccount", "aws:securetransport"}
 """Keys that follow from caller and resource, or are tried both ways anyway."""
 
@@ -39,8 +40,12 @@ def fresh_account(named: Collection[str]) -> str:
 
 
 def callers(partition: str, account: str, bearing: Iterable[Document]) -> Iterator[Caller]:
-    """The account's administrator, also in every role that a condition asks for."""
+    """The account's administrator, every principal of it that is named, and every role that a condition asks for."""
     yield Caller(account, f"arn:{partition}:iam::{account}:role/administrator")
+    for principal in _principals(bearing):
+        parts = principal.split(":", 5)
+        if len(parts) == 6 and parts[4] == account and parts[5] != "root":
+            yield Caller(account, principal)
     for pattern in _of_key(bearing, "aws:principalarn"):
         parts = pattern.split(":", 5)
         if len(parts) == 6 and glob(parts[4], account):
@@ -76,7 +81,7 @@ def _around(pattern: str) -> Iterator[str]:
 
 def services(bearing: Iterable[Document]) -> list[str]:
     """The services that the documents name, SNS, and one that they do not name."""
-    named = {_UNNAMED_SERVICE, "sns.amazonaws.com"}
+    named = {UNNAMED_SERVICE, "sns.amazonaws.com"}
     for each in bearing:
         for statement in listed(each["Statement"]):
             principal = statement.get("Principal")
@@ -95,6 +100,15 @@ def _patterned(bearing: Iterable[Document]) -> Iterator[str]:
             account = pattern.replace("?", "0").replace("*", "0" * max(fill, 0), 1).replace("*", "")
             if _ACCOUNT.fullmatch(account):
                 yield account
+
+
+def _principals(documents: Iterable[Document]) -> Iterator[str]:
+    """Every principal of an account that the documents name."""
+    for each in documents:
+        for statement in listed(each["Statement"]):
+            principal = statement.get("Principal")
+            if isinstance(principal, Mapping):
+                yield from listed(principal.get("AWS", []))
 
 
 def _of_key(documents: Iterable[Document], wanted: str) -> Iterator[str]:

@@ -8,7 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-from tests.operations.worlds import World
+from tests.cli.conftest import Run
+from tests.operations.worlds import HUB_FILE, World
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
@@ -26,11 +27,16 @@ sys.exit(cli.main(["-C", *sys.argv[1:]], tools=Tools(InMemoryCloud({Access(): "1
 
 def at_terminal(here: World, *arguments: str, answer: str = "", env: dict[str, str] | None = None) -> tuple[int, str]:
     """Runs a command line at a terminal of its own, gives the answer to its first question; exit code and screen."""
+    return in_terminal(sys.executable, "-c", PROGRAM, str(here.project), *arguments, answer=answer, env=env)
+
+
+def in_terminal(*command: str, answer: str = "", env: dict[str, str] | None = None) -> tuple[int, str]:
+    """The same of any program."""
     pid, screen = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
         os.environ.update({"TERM": "xterm-256color", "COLUMNS": "120"} | (env or {}))
-        os.execv(sys.executable, [sys.executable, "-c", PROGRAM, str(here.project), *arguments])
+        os.execv(command[0], command)
     seen = b""
     while True:
         try:
@@ -77,3 +83,51 @@ def test_no_colours_where_none_are_wanted(here: World) -> None:
     code, screen = at_terminal(here, "up", "nosuch", env={"NO_COLOR": "1"})
     assert code == 6
     assert not re.search(r"\x1b\[[\d;]*3\dm", screen)
+
+
+PICTURE = """
+from cli.progress import ProgressView
+from fedml_infra.engine.events import EventKind, Progress, RunEvent
+urn = "urn:pulumi:cardio::fedml-infra::aws:sqs/queue:Queue::cardio_insel"
+with ProgressView("Bringing cardio up") as view:
+    for progress in (Progress(0, 60, 7, (urn,)), Progress(12, 60, 60, (urn,)), Progress(12, None, 0, ())):
+        view(RunEvent(EventKind.RESOURCE_STARTED, progress, urn=urn, op="update"))
+        view._live.refresh()
+    view(RunEvent(EventKind.RESOURCE_DONE, Progress(13, 60, 60), urn=urn, op="update", looked=True))
+    view(RunEvent(EventKind.RESOURCE_DONE, Progress(14, 60, 60), urn=urn, op="create"))
+"""
+
+
+def test_the_picture_counts_what_is_done_of_how_many_and_names_what_is_in_work() -> None:
+    _, screen = in_terminal(sys.executable, "-c", PICTURE)
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen)
+    assert "looked at 7 of 60" in plain
+    assert "12 of 60" in plain
+    assert re.search(r"Bringing cardio up   12   \d s", plain)
+    assert "aws:sqs:Queue cardio_insel" in plain
+
+
+def test_what_was_only_looked_at_is_not_said_to_be_changed() -> None:
+    _, screen = in_terminal(sys.executable, "-c", PICTURE)
+    assert "created" in screen
+    assert "changed" not in screen
+
+
+def test_every_run_has_a_picture_and_no_trace_of_it_stays(here: World) -> None:
+    here.write()
+    for arguments, title in ((("preview",), "Previewing cardio"), (("up", "--yes"), "Bringing cardio up")):
+        code, screen = at_terminal(here, *arguments)
+        assert code == 0, screen
+        assert title in screen
+        assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h")  # the cursor is shown again
+
+
+def test_without_a_terminal_progress_is_plain_lines_that_count(here: World, run: Run) -> None:
+    here.write()
+    assert run("up", "--yes").code == 0
+    here.write(HUB_FILE + "    - {pid: usz, s3_bucket: cardio-usz}\n")
+    done = run("up", "--yes")
+    assert done.code == 0
+    assert "+ created aws:sqs:Queue cardio_usz  (6 of 6)" in done.err
+    assert "+ created aws:s3:Bucket usz  (7 of 7)" in done.err
+    assert "\x1b" not in done.err

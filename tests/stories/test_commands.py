@@ -80,10 +80,9 @@ def test_a_federation_is_created_looked_at_mended_and_destroyed(organisation: Ma
     client(hub, "sqs").set_queue_attributes(QueueUrl=queue, Attributes={"MessageRetentionPeriod": "3600"})
     drifted = fedml_infra(hub, "drift", "--json")
     assert drifted.code == 7, drifted.err
-    (found,) = drifted.json["resources"]
-    assert found["name"] == "heart_charite"
-    (changed,) = found["properties"]
-    assert (changed["path"], changed["made"], changed["now"]) == ("messageRetentionSeconds", 1_209_600, 3600)
+    (found,) = drifted.json["findings"]
+    assert found["words"] == "queue heart_charite now keeps messages for 1 hour, not 14 days"
+    assert (found["property"], found["made"], found["now"]) == ("messageRetentionSeconds", 1_209_600, 3600)
     assert fedml_infra(hub, "up", "--refresh", "--yes").code == 0
     attributes = client(hub, "sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert attributes["MessageRetentionPeriod"] == "1209600"

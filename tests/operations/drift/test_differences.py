@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedml_infra.engine.differences import PropertyChange
 from fedml_infra.engine.events import ResourceChange
-from fedml_infra.operations.drift import differences_of
+from fedml_infra.operations.drift.differences import differences_of
 from fedml_infra.operations.state import Resource, State
 
 URN = "urn:pulumi:cardio::fedml-infra::aws:sqs/queue:Queue::cardio_charite"
@@ -39,6 +39,14 @@ def test_a_property_that_the_stack_file_changes_is_no_drift() -> None:
 def test_beside_a_change_of_the_file_the_drift_of_the_same_resource_is_found() -> None:
     (found,) = differences_of([change("update", RETENTION, TAGS)], {URN: change("update", TAGS)}, KNOWN)
     assert found.properties == (RETENTION,)
+
+
+def test_a_property_that_the_file_changes_and_somebody_changed_by_hand_is_drift() -> None:
+    by_hand = PropertyChange("messageRetentionSeconds", "update", 60, 7200)
+    by_file = PropertyChange("messageRetentionSeconds", "update", 3600, 7200)
+    (found,) = differences_of([change("update", by_hand)], {URN: change("update", by_file)}, KNOWN)
+    (told,) = found.properties
+    assert (told.before, told.after) == (60, 3600)
 
 
 def test_what_the_file_will_replace_and_is_gone_is_no_news() -> None:

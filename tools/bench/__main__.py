@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fedml_infra.sandbox.local_aws import Kind
 from fedml_infra.sandbox.sandbox import down, up
-from tools.bench import demo, engine, nodes, recovery, start_up
+from tools.bench import demo, drift, engine, nodes, recovery, start_up
 from tools.bench.table import Row, print_table
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "engine": engine.rows,
     "nodes": nodes.rows,
     "recovery": recovery.rows,
+    "drift": drift.rows,
     "demo": demo.rows,
 }
 

@@ -23,8 +23,10 @@ class Run:
     mebibytes: float
 
 
-def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Run:
-    """Run a command to its end. Raises RuntimeError with its output where it fails."""
+def run(
+    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None, expected: int = 0
+) -> Run:
+    """Run a command to its end. Raises RuntimeError with its output where it ends with another code."""
     started = time.monotonic()
     # A session of its own tells its processes from all others, plugins in their own process groups too.
     process = subprocess.Popen(
@@ -34,7 +36,7 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, 
     output, _ = process.communicate()
     seconds = time.monotonic() - started
     peak = sampler.stop()
-    if process.returncode != 0:
+    if process.returncode != expected:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{output[-4000:]}")
     return Run(seconds, peak / 2**20)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fedml_infra.sandbox.sandbox import Running
 from tools.bench.measure import Run, run
 
 FEDERATION = "bench"
+ROOT = Path(__file__).parent.parent.parent
 COMMON = f"config:\n  aws:region: us-east-1\n  fedml-infra:fed_name: {FEDERATION}\n  fedml-infra:sync_sched: m30"
 KEY = base64.b64encode(bytes(16)).decode()
 
@@ -46,9 +48,14 @@ class Stack:
         """Plain `pulumi up`."""
         return self._measure("up", "--yes", "--skip-preview")
 
-    def preview(self) -> Run:
+    def preview(self, *more: str) -> Run:
         """Plain `pulumi preview`."""
-        return self._measure("preview")
+        return self._measure("preview", *more)
+
+    def command(self, *arguments: str, expected: int = 0) -> Run:
+        """`fedml-infra`, which has to end with the expected code."""
+        program = [sys.executable, "-c", "import sys, cli; sys.exit(cli.main())", *arguments, "-C", str(self.folder)]
+        return run(program, env=self._env, cwd=ROOT, expected=expected)
 
     def destroy(self) -> Run:
         """Plain `pulumi destroy`."""

@@ -51,8 +51,27 @@ class ConfigurationError(FedmlError):
         return "\n".join(lines)
 
 
+class UnreadableError(ConfigurationError):
+    """An invite or a request that cannot be read: one message for every reason, so that none of them is a hint."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This text cannot be read: the passphrase or key is wrong, or the text is incomplete, altered or meant for "
+            "something else.",
+            fix="Copy the whole text again, and check the passphrase or key with whoever sent it.",
+        )
+
+
 class AuthenticationError(FedmlError):
     """No, expired or foreign AWS credentials, or a wrong passphrase."""
+
+
+class RosterError(AuthenticationError):
+    """A roster that is not what it claims to be, or not for this member. `refusal` says in one word what is wrong."""
+
+    def __init__(self, refusal: str, what: str, *, fix: str | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.refusal = refusal
 
 
 class ResourceError(FedmlError):

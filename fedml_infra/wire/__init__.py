@@ -1,0 +1,1 @@
+"""Bytes <-> values: request maps, answers, ciphers, invites, rosters, signatures. No I/O; both versions."""

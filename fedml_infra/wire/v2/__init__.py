@@ -1,0 +1,1 @@
+"""Our own formats, byte for byte in docs/reference/wire-formats.md."""

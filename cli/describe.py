@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "NO_COLOR": "Set to anything, nothing is coloured.",
     "FEDML_INFRA_TRACEBACK": "Set to 1, an unexpected error shows its whole traceback.",
     "FEDML_INFRA_RUNS_DIR": "Where the logs of runs are kept, instead of the user's state folder.",
+    "FEDML_INFRA_KEY, FEDML_INFRA_PASSPHRASE": "For `wire`: the customer's key and an invite's passphrase.",
     "FEDML_INFRA_SANDBOX_DIR": "Where the sandbox keeps its state, instead of the user's data folder.",
 }
 

@@ -28,6 +28,9 @@ SECTIONS = {
         "policies": Entry("policies", "policies", "Every policy document, and who can do what by them."),
         "check": Entry("check", "check", "Validate stack files without touching anything."),
     },
+    "Scripts": {
+        "wire": Entry("wire", "wire", "Encrypt and decrypt what goes over the wire, in shell scripts."),
+    },
     "Trying": {
         "demo": Entry("demo", "demo", "Three organisations on a local AWS, from nothing to nothing."),
         "sandbox": Entry("sandbox", "sandbox", "A local AWS to try every command against."),

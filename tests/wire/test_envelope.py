@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Iterator
 
 import pytest
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from fedml_infra.errors import ConfigurationError, UnreadableError, answer_of
 from fedml_infra.wire import blobs
-from fedml_infra.wire.encoding import base64url, from_base64url
+from fedml_infra.wire.encoding import base64url, from_base64url, from_json, to_json
+from fedml_infra.wire.invites import Invite
 from fedml_infra.wire.v2 import envelope
 from fedml_infra.wire.v2.envelope import ALLOWED, BLOCK, DEFAULT, LONGEST, Parameters, argon2id, open_envelope, seal
 from tests.wire import book
@@ -50,7 +51,7 @@ def armoured(raw: bytes) -> str:
     return ARMOUR + base64url(raw)
 
 
-def flipped(raw: bytes, bits: Iterator[int] | range) -> Iterator[bytes]:
+def flipped(raw: bytes, bits: range) -> Iterator[bytes]:
     for bit in bits:
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
@@ -128,13 +129,6 @@ def test_every_change_of_the_header_is_refused_with_the_derived_key_kept() -> No
         refused(armoured(changed), stretch=kept, federation=None)
 
 
-def test_changes_behind_the_header_are_refused_with_the_derived_key_kept() -> None:
-    bits = random.Random(6).sample(range((HEADER + 32) * 8, len(RAW) * 8), 1500)
-    for changed in flipped(RAW, iter(bits)):
-        refused(armoured(changed), stretch=kept)
-
-
-@pytest.mark.soak
 def test_every_change_behind_the_header_is_refused_with_the_derived_key_kept() -> None:
     for changed in flipped(RAW, range((HEADER + 32) * 8, len(RAW) * 8)):
         refused(armoured(changed), stretch=kept)
@@ -160,7 +154,7 @@ def test_without_the_commitment_s_check_its_changes_would_still_be_refused() -> 
     """The commitment is in the associated data too."""
     (changed,) = flipped(RAW, range(HEADER * 8, HEADER * 8 + 1))
     keys = book.hkdf(KEPT, b"envelope", b"invite", RAW[:HEADER], length=64)
-    with pytest.raises(Exception, match=""):
+    with pytest.raises(InvalidTag):
         AESGCM(keys[:32]).decrypt(RAW[23:35], changed[HEADER + 32 :], ARMOUR.encode() + changed[: HEADER + 32])
 
 
@@ -304,11 +298,7 @@ def test_what_was_opened_does_not_print_its_content() -> None:
 
 
 @given(invites())
-def test_an_invite_s_map_comes_back_through_the_envelope(value: object) -> None:
-    from fedml_infra.wire.encoding import from_json, to_json
-    from fedml_infra.wire.invites import Invite
-
-    assert isinstance(value, Invite)
+def test_an_invite_s_map_comes_back_through_the_envelope(value: Invite) -> None:
     text = seal(to_json(value.to_map()), PASSPHRASE, purpose="invite", federation=value.fed_name, stretch=fast)
     found = open_envelope(text, PASSPHRASE, purpose="invite", federation=value.fed_name, stretch=fast)
     assert Invite.from_map(from_json(found.content)) == value

@@ -238,7 +238,7 @@ def ages(where: Organisation) -> dict[str, object]:
     return times | {row["SubscriptionArn"]: "" for row in rows}
 
 
-@pytest.mark.parametrize("how", ["gone", "damaged"])
+@pytest.mark.parametrize("how", ["gone", pytest.param("damaged", marks=pytest.mark.soak)])
 def test_recover_rebuilds_a_state_and_makes_nothing_anew(organisation: MakeOrganisation, how: str):
     where = hub(organisation, f"again{how}")
     must(where, "up", where.federation, "--yes")

@@ -55,7 +55,8 @@ class Stack:
     def command(self, *arguments: str, expected: int = 0) -> Run:
         """`fedml-infra`, which has to end with the expected code."""
         program = [sys.executable, "-c", "import sys, cli; sys.exit(cli.main())", *arguments, "-C", str(self.folder)]
-        return run(program, env=self._env, cwd=ROOT, expected=expected)
+        env = {**self.env, "FEDML_INFRA_RUNS_DIR": str(self.folder / "runs")}
+        return run(program, env=env, cwd=ROOT, expected=expected)
 
     def destroy(self) -> Run:
         """Plain `pulumi destroy`."""

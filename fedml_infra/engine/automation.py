@@ -39,6 +39,7 @@ from fedml_infra.engine.stack_encryption import (
 )
 from fedml_infra.engine.stack_files import StackFile, stack_files
 from fedml_infra.errors import EngineError, FedmlError, StackNotFoundError
+from fedml_infra.model.ciphertext import Ciphertext
 
 UNEXPECTED_CHANGES = 7
 """The engine's exit status for `--expect-no-changes` with changes."""
@@ -89,21 +90,28 @@ class PulumiEngine:
                     raise
 
     def set_secret(self, stack: str, key: str, value: SecretStr) -> None:
+        encrypted = self.encrypt(stack, {key: value})
+        file = StackFile.read(stack_path(self._project, stack))
+        file.set(key, encrypted[key])
+        file.write()
+
+    def encrypt(self, stack: str, values: Mapping[str, SecretStr]) -> dict[str, Ciphertext]:
         path = stack_path(self._project, stack)
         with tempfile.TemporaryDirectory(prefix="fedml-secret-") as folder:
             scratch = Path(folder) / path.name
             if path.exists():
                 shutil.copyfile(path, scratch)
-            # Through standard input: argv can be read by anyone on the machine.
-            self._ask(
-                "configuration", stack, "config", "set", "--secret", "--raw", key, "--config-file", str(scratch),
-                stdin=value.get_secret_value().encode(), secrets=(value,),
-            )  # fmt: skip
-            text = path.read_text(encoding="utf-8") if path.exists() else StackFile.new(path).text
-            replace_text(path, with_encryption_of(scratch.read_text(encoding="utf-8"), text))
-            file = StackFile.read(path)
-            file.set(key, StackFile.read(scratch).config[key])
-            file.write()
+            for key, value in values.items():
+                # Through standard input: argv can be read by anyone on the machine.
+                self._ask(
+                    "configuration", stack, "config", "set", "--secret", "--raw", key, "--config-file", str(scratch),
+                    stdin=value.get_secret_value().encode(), secrets=(value,),
+                )  # fmt: skip
+            if values:
+                text = path.read_text(encoding="utf-8") if path.exists() else StackFile.new(path).text
+                replace_text(path, with_encryption_of(scratch.read_text(encoding="utf-8"), text))
+            found = StackFile.read(scratch).config if values else {}
+            return {key: found[key] for key in values}
 
     def get_secret(self, stack: str, key: str) -> SecretStr | None:
         return self.get_secrets(stack, (key,)).get(key)

@@ -61,3 +61,16 @@ def _held(stack: str, text: str) -> StackLockedByError:
         holders,
         fix="Wait for it to end, or give --wait.",
     )
+
+
+@contextlib.contextmanager
+def editing(path: Path) -> Iterator[None]:
+    """Holds one stack file against other edits of this machine, waiting for them: an edit takes a second at most."""
+    if sys.platform == "win32":
+        yield
+        return
+    lock = claim_path("edit", path.resolve().parent, path.name)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -29,6 +29,7 @@ from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSumm
 from fedml_infra.engine.recovery import Adoption
 from fedml_infra.engine.version import ENGINE_VERSION
 from fedml_infra.errors import CancelledError, FedmlError, ResourceError, StackNotFoundError, TimedOutError
+from fedml_infra.model.ciphertext import Ciphertext
 
 _NO_OPTIONS = RunOptions()
 
@@ -99,6 +100,13 @@ class InMemoryEngine:
     def set_secret(self, stack: str, key: str, value: SecretStr) -> None:
         self._of(stack)
         self._secrets[stack, key] = value
+
+    def encrypt(self, stack: str, values: Mapping[str, SecretStr]) -> dict[str, Ciphertext]:
+        """Remembers the values at once, as there is no file that the answer could be written to."""
+        self._of(stack)
+        for key, value in values.items():
+            self._secrets[stack, key] = value
+        return {key: Ciphertext(f"in memory: {key}") for key in values}
 
     def get_secret(self, stack: str, key: str) -> SecretStr | None:
         return self.get_secrets(stack, (key,)).get(key)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from fedml_infra.engine.events import Diagnostic, ResourceChange, RunEvent
 from fedml_infra.engine.recovery import Adoption
 from fedml_infra.errors import ChangesFoundError, ResourceError
+from fedml_infra.model.ciphertext import Ciphertext
 
 
 class Cancellation:
@@ -127,6 +128,10 @@ class Engine(Protocol):
 
     def set_secret(self, stack: str, key: str, value: SecretStr) -> None:
         """Encrypts a value into the stack file under a full key (`fedml-infra:fed_secret_key`)."""
+
+    def encrypt(self, stack: str, values: Mapping[str, SecretStr]) -> dict[str, Ciphertext]:
+        """The values by full key, encrypted as the stack's own; of its file at most the encryption settings change, so
+        that several secrets and what goes with them can be written in one step."""
 
     def get_secret(self, stack: str, key: str) -> SecretStr | None:
         """The decrypted value of a key of the stack file; None where it is absent."""

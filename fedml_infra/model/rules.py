@@ -99,6 +99,8 @@ def findings(draft: Draft) -> tuple[Finding, ...]:
 
 def _side(draft: Draft) -> Iterator[Finding]:
     if draft.is_hub:
+        if draft.values.get("hub_public_key") is not None:
+            yield Finding(("hub_public_key",), "belongs in a joining organisation's stack", "take it out")
         return
     if "members" in draft.given and draft.values.get("members") != ():
         yield Finding(
@@ -106,8 +108,6 @@ def _side(draft: Draft) -> Iterator[Finding]:
             "belongs in the administrator's stack, and aws_topic_arn makes this a joining organisation's",
             "take out members, or aws_topic_arn if you administer this federation",
         )
-    if draft.values.get("roster_bucket") is not None:
-        yield Finding(("roster_bucket",), "belongs in the administrator's stack", "take it out")
     if "nodes" not in draft.given or draft.values.get("nodes") == ():
         yield Finding(
             ("nodes",),

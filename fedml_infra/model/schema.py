@@ -63,10 +63,10 @@ _JOINER_OR_HUB: dict[str, Any] = {
         "required": [NAMESPACE + "nodes"],
         "properties": {
             NAMESPACE + "members": {"maxItems": 0},
-            NAMESPACE + "roster_bucket": False,
             NAMESPACE + "nodes": {"minItems": 1},
         },
     },
+    "else": {"properties": {NAMESPACE + "hub_public_key": False}},
 }
 
 

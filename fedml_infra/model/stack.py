@@ -12,7 +12,7 @@ from fedml_infra.model.arns import Arn, policy_in
 from fedml_infra.model.bucket import BucketName, BucketText
 from fedml_infra.model.fields import LocalType, MessageFilter, Sharing
 from fedml_infra.model.mistake import MistakeError, text
-from fedml_infra.model.names import AccountId, FederationName, Pid
+from fedml_infra.model.names import AccountId, FederationName, Pid, roster_bucket_name
 from fedml_infra.model.regions import partition_of
 from fedml_infra.model.rights import Rights, RightsList, Topology, default_rights
 from fedml_infra.model.rules import Draft, findings
@@ -175,9 +175,14 @@ class StackConfig(_Frozen):
     member_key: fields.Secret | None = Field(
         None, description="A member's X25519 private key, encrypted.", examples=[{"secure": "v1:…"}]
     )
+    hub_public_key: fields.PublicKey | None = Field(
+        None,
+        description="The hub's Ed25519 key, which signs the roster; only in a joining organisation's stack.",
+        examples=["A" * 43 + "="],
+    )
     roster_bucket: BucketName | None = Field(
         None,
-        description="The hub's bucket for the roster; derived if absent; only in the administrator's stack.",
+        description="The hub's bucket for the roster; derived if absent.",
         examples=["cardio-roster"],
     )
     region: fields.Region = Field(
@@ -228,6 +233,10 @@ class StackConfig(_Frozen):
     def node_region(self, node: Node) -> str:
         """Where a node's queue and bucket are."""
         return node.aws_region or self.region
+
+    def roster_bucket_of(self, topic: Arn) -> str:
+        """Where the roster of the federation with that topic lies."""
+        return self.roster_bucket or roster_bucket_name(self.fed_name, topic.account, topic.region)
 
     def node(self, pid: str) -> Node:
         """The own node of that pid. KeyError where there is none."""

@@ -29,8 +29,10 @@ from fedml_infra.operations.accounts import find_accounts
 from fedml_infra.operations.preflight import bucket_of_others
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
+from fedml_infra.wire.v2.keypairs import new_hub_key
 
 KEY = NAMESPACE + "fed_secret_key"
+HUB_KEY = NAMESPACE + "hub_key"
 KEY_BYTES = 16
 """Of a federation's key (wire format v1: AES-128)."""
 
@@ -180,8 +182,7 @@ def write_stack(plan: CreatePlan, path: Path, engine: Engine, *, secrets_provide
         file.write()
     try:
         engine.init(plan.stack, secrets_provider)
-        if plan.key is not None:
-            engine.set_secret(plan.stack, KEY, plan.key)
+        _set_keys(plan, path, engine)
         if made:
             _put_in_order(path)
             _write_schema(path.parent)
@@ -191,8 +192,22 @@ def write_stack(plan: CreatePlan, path: Path, engine: Engine, *, secrets_provide
         raise
 
 
+def _set_keys(plan: CreatePlan, path: Path, engine: Engine) -> None:
+    """Encrypt the federation's key, and that which a hub signs its roster with, into the file."""
+    secrets = {} if plan.key is None else {KEY: plan.key}
+    file = StackFile.read(path)
+    if plan.config.is_hub and HUB_KEY not in file.config:
+        secrets[HUB_KEY] = new_hub_key()
+    encrypted = engine.encrypt(plan.stack, secrets)
+    if encrypted:
+        file = StackFile.read(path)
+        for key, value in encrypted.items():
+            file.set(key, value)
+        file.write()
+
+
 def _put_in_order(path: Path) -> None:
-    """Move the key, which the engine appended, to where a stack file has it."""
+    """Move the keys, which were appended, to where a stack file has them."""
     file = StackFile.read(path)
     values = in_order(file.config)
     for key in [*values][[*values].index(KEY) :]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 from fedml_infra.aws.double import InMemoryAws
-from fedml_infra.aws.sessions import Access
+from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
+from fedml_infra.aws.sessions import Access, check_account
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.errors import PolicyError
@@ -16,6 +18,7 @@ class InMemoryCloud(InMemoryAws):
     """AWS accounts in memory. `callers` gives an access's ARN, a user of its account where it says nothing.
 
     `ahead` is how many seconds this machine's clock is ahead; `regions_off` are those that no account has enabled;
+    `rosters` are the published ones by bucket, which everybody may read, or only the accounts in `roster_readers`;
     `topic_tags` by ARN; `denied` is what nobody may do by IAM's simulator, None where nobody may ask it.
     """
 
@@ -27,6 +30,8 @@ class InMemoryCloud(InMemoryAws):
         self.topic_tags: dict[str, Mapping[str, str]] = {}
         self.denied: frozenset[str] | None = frozenset()
         self.dropped_locks: list[str] = []
+        self.rosters: dict[str, StoredRoster] = {}
+        self.roster_readers: set[str] | None = None
 
     def caller_arn(self, access: Access, region: str) -> str:
         """The ARN said at the beginning."""
@@ -45,6 +50,23 @@ class InMemoryCloud(InMemoryAws):
         for key in gone:
             del objects[key]
         return len(gone)
+
+    def get_roster(self, access: Access, region: str, bucket: str, *, owner: str) -> StoredRoster | None:
+        """What was put; PolicyError for who is not among the readers."""
+        account = self.account_of(access, region)
+        if self.roster_readers is not None and account not in {owner, *self.roster_readers}:
+            raise PolicyError(f"could not read {bucket}/roster.json: AWS answered AccessDenied")
+        return self.rosters.get(bucket)
+
+    def put_roster(
+        self, access: Access, region: str, bucket: str, body: bytes, *, account: str, replacing: str | None
+    ) -> None:
+        """Keeps it, under S3's conditions."""
+        check_account(self.account_of(access, region), account, access, f"bucket {bucket}")
+        there = self.rosters.get(bucket)
+        if (there.etag if there else None) != replacing:
+            raise RosterChangedError(f"{bucket}/roster.json was written by another run meanwhile")
+        self.rosters[bucket] = StoredRoster(body, hashlib.sha256(body).hexdigest())
 
     def clock_ahead(self, access: Access, region: str) -> float:
         """As was said."""

@@ -59,6 +59,7 @@ class Recovery:
     wait: float = 0.0
     _told_at: float | None = field(default=None, init=False)
     _settling: bool = field(default=False, init=False)
+    _held: bool = field(default=False, init=False)
 
     def ready(self) -> dict[str, Any]:
         """The stack's exported state, with whatever an earlier run left in it settled; {} for a stack not made yet.
@@ -135,9 +136,16 @@ class Recovery:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
+        if self._held:
+            yield
+            return
         with contextlib.ExitStack() as held:
             self._waiting(lambda: held.enter_context(self.engine.claim(self.stack.name)))
-            yield
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
 
     def unlocked(self, act: Callable[[], T]) -> T:
         """Act; where a dead run's lock stands in the way, take it off, settle what that run left, and act again."""

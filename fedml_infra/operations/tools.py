@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fedml_infra.aws import callers, deletion, simulation, standing, state_bucket
+from fedml_infra.aws import callers, deletion, roster_object, simulation, standing, state_bucket
 from fedml_infra.aws.live import LiveAws
 from fedml_infra.aws.protocol import Aws
+from fedml_infra.aws.roster_object import StoredRoster
 from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
@@ -30,6 +31,16 @@ class Cloud(Aws, Protocol):
 
     def delete_state_object(self, url: str) -> None:
         """See `aws.state_bucket.delete_state_object`."""
+        ...
+
+    def get_roster(self, access: Access, region: str, bucket: str, *, owner: str) -> StoredRoster | None:
+        """See `aws.roster_object.get_roster`."""
+        ...
+
+    def put_roster(
+        self, access: Access, region: str, bucket: str, body: bytes, *, account: str, replacing: str | None
+    ) -> None:
+        """See `aws.roster_object.put_roster`."""
         ...
 
     def clock_ahead(self, access: Access, region: str) -> float:
@@ -58,6 +69,8 @@ class LiveCloud(LiveAws):
 
     caller_arn = staticmethod(callers.caller_arn)
     delete_objects = staticmethod(deletion.delete_objects)
+    get_roster = staticmethod(roster_object.get_roster)
+    put_roster = staticmethod(roster_object.put_roster)
     clock_ahead = staticmethod(standing.clock_ahead)
     region_enabled = staticmethod(standing.region_enabled)
     topic_state = staticmethod(standing.topic_state)

@@ -8,12 +8,14 @@ from typing import Any
 
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
 from fedml_infra.engine.recovery import UNKNOWN
+from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.errors import StackNotFoundError
 from fedml_infra.operations.accounts import Accounts
 from fedml_infra.operations.compare_rights import RightsChange, compare_rights
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.patience import patient
 from fedml_infra.operations.preflight import TakenError, preflight
+from fedml_infra.operations.roster import publish_roster
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
@@ -82,9 +84,26 @@ def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -
 
 
 def up(recovery: Recovery, before: Before, options: RunOptions) -> Run:
-    """Make AWS as the stack file says. Cut off, the same goes on."""
+    """Make AWS as the stack file says, and publish the roster of a hub that signs one. Cut off, the same goes on."""
     name, engine = recovery.stack.name, recovery.engine
-    return Run(before, recovery.run(patient(lambda asked: engine.up(name, asked)), options))
+    with recovery.alone():
+        result = recovery.run(patient(lambda asked: engine.up(name, asked)), options)
+        publish(recovery)
+    return Run(before, result)
+
+
+def publish(recovery: Recovery) -> None:
+    """Publish the roster that the stack file describes by now, where it is a hub's with a signing key, and say so."""
+    stack = recovery.stack
+    if not (stack.config.is_hub and stack.path.exists()):
+        return
+    file = StackFile.read(stack.path)
+    config = file.validated()
+    if not config.has_secret("hub_key"):
+        return
+    published = publish_roster(Stack(stack.name, stack.path, config, file.config), recovery.engine, recovery.aws)
+    if published.changed:
+        recovery.say(f"The roster of epoch {published.roster.fed_epoch} is published.")
 
 
 def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.subscriptions import receivers
 from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.arns import Arn
-from fedml_infra.model.names import roster_bucket_name
 from fedml_infra.model.resources import HubResources, NodeResources, grants, hub_resources, node_resources
 from fedml_infra.model.stack import Node as NodeConfig
 from fedml_infra.model.stack import StackConfig
+from fedml_infra.model.summary import federation_summary
 from fedml_infra.model.tags import ownership_tags
 from fedml_infra.policies.stack_policies import bucket_readers
 from fedml_infra.program.hub import Hub, HubArgs
@@ -134,27 +134,10 @@ class Federation(pulumi.ComponentResource):
         return node_secret(config.fed_epoch, config.fed_secret_key.get_secret_value(), old_keys)
 
     def _roster_bucket(self, hub: Hub | None, topic_arn: str) -> pulumi.Output[str]:
-        """The hub's own; a joiner finds the roster under the derived name, in the topic's account and region."""
+        """The hub's own, or that of the topic's account and region."""
         if hub is not None:
             return hub.roster_bucket
-        topic = Arn.parse(topic_arn)
-        return pulumi.Output.from_input(roster_bucket_name(self._config.fed_name, topic.account, topic.region))
+        return pulumi.Output.from_input(self._config.roster_bucket_of(Arn.parse(topic_arn)))
 
     def _summary(self, roster: str, topic_arn: str) -> dict[str, Any]:
-        config = self._config
-        return {
-            "name": config.fed_name,
-            "topology": str(config.topology),
-            "schedule": str(config.sync_sched),
-            "epoch": config.fed_epoch,
-            "topic_arn": topic_arn,
-            "roster_bucket": roster,
-            "members": [
-                {
-                    "aws_id": member.aws_id,
-                    "rights": sorted(config.member_rights(member)),
-                    "nodes": list(member.nodes),
-                }
-                for member in config.members
-            ],
-        }
+        return federation_summary(self._config, topic_arn=topic_arn, roster_bucket=roster)

@@ -141,8 +141,8 @@ class _Reading:
                 self.problem(key, f"must be text, not {kind_of(value)}", "put it in quotes")
                 del self.asked[key]
         joins = "aws_topic_arn" in self.asked
-        # A joiner is told the hub's roster bucket; in a stack file that key is the administrator's own.
-        ours = [key for key in (*_STACK_KEYS, "members") if not (joins and key == "roster_bucket")]
+        # What a joiner is told of the hub comes with its invite, and is `joining`.
+        ours = [key for key in (*_STACK_KEYS, "members") if not (joins and key in {"roster_bucket", "hub_public_key"})]
         region = {REGION_KEY: self.region("aws_region")} if "aws_region" in self.asked else {}
         stack = {NAMESPACE + key: self.plain(key) for key in ours if key in self.asked}
         node = {key: self.plain(key) for key in NODE_KEYS if key in self.asked}

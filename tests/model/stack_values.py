@@ -13,6 +13,7 @@ from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import validate
 
 KEY = base64.b64encode(bytes(range(16))).decode()
+PUBLIC_KEY = "A" * 43 + "="
 TOPIC = "arn:aws:sns:us-east-1:111111111111:cardio"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from fedml_infra.model.rules import FILTER_POLICY_LIMIT, MEMBER_LIMITS
 from fedml_infra.model.schedule import Schedule
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import validate
-from tests.model.stack_values import KEY, TOPIC, config, full, hub, joiner, node, only, problems
+from tests.model.stack_values import KEY, PUBLIC_KEY, TOPIC, config, full, hub, joiner, node, only, problems
 
 
 def members(count: int, **more: Any) -> list[dict[str, Any]]:
@@ -256,9 +257,14 @@ def test_members_belong_to_the_hub() -> None:
     assert "aws_topic_arn" in (problem.fix or "")
 
 
-def test_the_roster_bucket_belongs_to_the_hub() -> None:
-    assert only(joiner(roster_bucket="roster")).key == "roster_bucket"
-    assert config(hub(roster_bucket="roster")).roster_bucket == "roster"
+@pytest.mark.parametrize("side", [hub, joiner])
+def test_a_roster_bucket_may_be_named_on_either_side(side: Callable[..., dict[str, Any]]) -> None:
+    assert config(side(roster_bucket="roster")).roster_bucket == "roster"
+
+
+def test_the_hubs_public_key_belongs_to_a_joiner() -> None:
+    assert only(hub(hub_public_key=PUBLIC_KEY)).key == "hub_public_key"
+    assert config(joiner(hub_public_key=PUBLIC_KEY)).hub_public_key == PUBLIC_KEY
 
 
 @pytest.mark.parametrize("nodes", [..., []])

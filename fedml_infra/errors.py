@@ -74,6 +74,14 @@ class RosterError(AuthenticationError):
         self.refusal = refusal
 
 
+class ProofRefusedError(AuthenticationError):
+    """A proof of an account that proves nothing. `reason` says in one word why (`model.proof.ProofRefusal`)."""
+
+    def __init__(self, reason: str, what: str, *, fix: str | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.reason = reason
+
+
 class ResourceError(FedmlError):
     """AWS, or the engine on its behalf, could not make, change or delete something."""
 

@@ -99,6 +99,23 @@ class Sessions:
             self._accounts[access] = account
         return account
 
+    def keys_of(self, access: Access) -> Keys:
+        """The keys of an access as they are now, roles assumed."""
+        from botocore.exceptions import NoCredentialsError
+
+        if access.keys is not None and not access.roles:
+            return access.keys
+        with translating("find credentials in", str(access)):
+            with self._lock:
+                core = self._session(access)[1]
+            found = core.get_credentials()
+            if found is None:
+                raise NoCredentialsError()
+            frozen = found.get_frozen_credentials()
+            if not frozen.access_key or not frozen.secret_key:
+                raise NoCredentialsError()
+        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+
     def forget(self) -> None:
         """Drops every session: the next call reads environment and profiles anew, as after a log-in."""
         with self._lock:
@@ -136,6 +153,14 @@ def account_of(access: Access, region: str) -> str:
     Raises AuthenticationError (none, unknown or expired credentials) or NetworkError.
     """
     return _shared.account_of(access, region)
+
+
+def keys_of(access: Access) -> Keys:
+    """The keys behind an access, for what is signed rather than called.
+
+    Raises AuthenticationError where there are none, and what assuming its role raises.
+    """
+    return _shared.keys_of(access)
 
 
 def still_valid(access: Access, region: str) -> None:

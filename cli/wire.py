@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from .command import Group
+from .secret_input import KEY_VARIABLE, PASSPHRASE_VARIABLE, read_secret
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from fedml_infra.wire.blobs import Version
+    from fedml_infra.wire.keys import CustomerKey
     from fedml_infra.wire.v2.request import RequestContext
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-KEY_VARIABLE = "FEDML_INFRA_KEY"
-PASSPHRASE_VARIABLE = "FEDML_INFRA_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 CONTEXT = ("verb", "path", "cid", "sym_date")
 """What a v2 request is bound to."""
@@ -32,8 +30,28 @@ SECRETS = """
 """
 
 
+def request_options(command: F) -> F:
+    """Options that a request is decrypted with: for `customer_key` and `request_context`."""
+    for option in reversed(
+        [
+            click.option(
+                "--key-file",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help=f"The customer's key; or in {KEY_VARIABLE}.",
+            ),
+            click.option("--verb", metavar="VERB", help="Of a v2 request: its verb, as POST."),
+            click.option("--path", metavar="PATH", help="Of a v2 request: its path, as /symetry/rest/c1/fedml/create."),
+            click.option("--cid", metavar="ID", help="Of a v2 request: the customer's id."),
+            click.option("--sym-date", metavar="DATE", help="Of a v2 request: its sym-date header."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 def _options(command: F) -> F:
-    path = click.Path(exists=True, dir_okay=False, path_type=Path)
+    command = request_options(command)
     for option in reversed(
         [
             click.option(
@@ -42,19 +60,14 @@ def _options(command: F) -> F:
                 required=True,
                 help="A REST request's body, or an invite.",
             ),
-            click.option("--key-file", type=path, metavar="FILE", help=f"The customer's key; or in {KEY_VARIABLE}."),
             click.option(
                 "--passphrase-file",
-                type=path,
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
                 metavar="FILE",
                 help=f"The invite's passphrase, one line; or in {PASSPHRASE_VARIABLE}.",
             ),
             click.option("--v1", "version", flag_value="v1", help="The format of existing clients, which is weak."),
             click.option("--v2", "version", flag_value="v2", help="Our own format."),
-            click.option("--verb", metavar="VERB", help="Of a v2 request: its verb, as POST."),
-            click.option("--path", metavar="PATH", help="Of a v2 request: its path, as /symetry/rest/c1/fedml/create."),
-            click.option("--cid", metavar="ID", help="Of a v2 request: the customer's id."),
-            click.option("--sym-date", metavar="DATE", help="Of a v2 request: its sym-date header."),
         ]
     ):
         command = option(command)
@@ -89,12 +102,12 @@ def encrypt(what: str, version: str | None, **given: Any) -> None:
 
     asked = _version(version) or blobs.Version.V2
     _check(what, given, version)
-    context = _context(given) if what == "request" and asked is blobs.Version.V2 else None
+    context = request_context(given) if what == "request" and asked is blobs.Version.V2 else None
     values = map_of_strings(_input())
     if what == "invite":
         click.echo(blobs.encrypt_invite(values, _passphrase(given, twice=True), asked))
     else:
-        click.echo(blobs.encrypt_request(values, _key(given), context))
+        click.echo(blobs.encrypt_request(values, customer_key(given), context))
 
 
 @wire.command(
@@ -125,7 +138,7 @@ def decrypt(what: str, version: str | None, **given: Any) -> None:
         print_json(blobs.decrypt_invite(text, _passphrase(given), asked))
         return
     needs = (asked or blobs.version_of(text)) is blobs.Version.V2
-    print_json(blobs.decrypt_request(text, _key(given), _context(given) if needs else None, asked))
+    print_json(blobs.decrypt_request(text, customer_key(given), request_context(given) if needs else None, asked))
 
 
 def _version(given: str | None) -> Version | None:
@@ -144,7 +157,8 @@ def _check(what: str, given: dict[str, Any], version: str | None) -> None:
         raise click.UsageError("A v1 request is bound to nothing: leave --verb, --path, --cid and --sym-date out.")
 
 
-def _context(given: dict[str, Any]) -> RequestContext:
+def request_context(given: Mapping[str, Any]) -> RequestContext:
+    """What a v2 request is bound to, of `request_options`. UsageError names every option that is missing."""
     from fedml_infra.wire.v2.request import RequestContext
 
     if missing := [f"--{name.replace('_', '-')}" for name in CONTEXT if given[name] is None]:
@@ -156,50 +170,14 @@ def _input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _key(given: dict[str, Any]) -> Any:
+def customer_key(given: Mapping[str, Any]) -> CustomerKey:
+    """The key that a customer's requests are encrypted with, of `request_options`, the environment or a prompt."""
     from fedml_infra.wire.keys import CustomerKey
 
-    return CustomerKey.parse(_secret("The customer's key", given["key_file"], "--key-file", KEY_VARIABLE))
+    return CustomerKey.parse(read_secret("The customer's key", given["key_file"], "--key-file", KEY_VARIABLE))
 
 
 def _passphrase(given: dict[str, Any], *, twice: bool = False) -> SecretStr:
-    return _secret(
+    return read_secret(
         "The invite's passphrase", given["passphrase_file"], "--passphrase-file", PASSPHRASE_VARIABLE, twice=twice
     )
-
-
-def _secret(what: str, path: Path | None, option: str, variable: str, *, twice: bool = False) -> SecretStr:
-    """From the file, else the environment, else a prompt. ConfigurationError where there is nothing, or no text."""
-    from pydantic import SecretStr
-
-    from fedml_infra.errors import ConfigurationError
-
-    if path is not None:
-        try:
-            text = path.read_bytes().decode("utf-8").removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError:
-            raise ConfigurationError(f"{path} is not UTF-8 text.") from None
-    else:
-        text = os.environ.get(variable) or _asked(what, f"Give {option} FILE, or set {variable}.", twice=twice)
-    if not text:
-        raise ConfigurationError(f"{what} is empty.", fix=f"Give {option} FILE, or set {variable}.")
-    return SecretStr(text)
-
-
-def _asked(what: str, otherwise: str, *, twice: bool) -> str:
-    """Asked for at the terminal itself, as standard input is taken by the text."""
-    import getpass
-
-    from fedml_infra.errors import ConfigurationError
-
-    try:
-        Path("/dev/tty").open("rb").close()
-        terminal = sys.stderr.isatty()
-    except OSError:
-        terminal = False
-    if not terminal:
-        raise ConfigurationError(f"{what} is missing, and there is no terminal to ask at.", fix=otherwise)
-    text = getpass.getpass(f"{what}: ")
-    if twice and getpass.getpass("The same again: ") != text:
-        raise ConfigurationError("The two were not the same, so nothing was encrypted.", fix="Try again.")
-    return text

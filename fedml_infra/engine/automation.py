@@ -70,6 +70,11 @@ class PulumiEngine:
     def version(self) -> str:
         return self._engine().version
 
+    def with_environment(self, variables: Mapping[str, str | None]) -> PulumiEngine:
+        laid_over = {**self._outer, **variables}
+        environment = {name: value for name, value in laid_over.items() if value is not None}
+        return PulumiEngine(self._project, environment=environment, binary=self._binary, secrets=self._secrets)
+
     def stacks(self) -> tuple[StackSummary, ...]:
         listed = json.loads(self._ask("listing of stacks", None, "stack", "ls", "--json"))
         found = (StackSummary(one["name"], one.get("lastUpdate"), one.get("resourceCount")) for one in listed)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fedml_infra.engine.environment import without_secrets
 from fedml_infra.engine.version import ENGINE_VERSION
 from fedml_infra.errors import EngineError
 
@@ -47,7 +48,7 @@ def build(staging: Path, progress: Progress) -> None:
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(go_module() / name, staging / name)
     command = [go, "build", "-v", "-ldflags", LINKED, "-o", str(staging / "bin" / "pulumi"), PACKAGE]
-    status, output = _watched(command, staging, {**os.environ, "GOWORK": "off"}, progress, started)
+    status, output = _watched(command, staging, {**without_secrets(os.environ), "GOWORK": "off"}, progress, started)
     if status:
         raise EngineError(
             f"`go build` of the Pulumi engine failed (exit status {status}):\n" + "\n".join(output[-15:]), fix=BOTH_WAYS

@@ -74,6 +74,7 @@ class InMemoryEngine:
         self._secrets: dict[tuple[str, str], SecretStr] = {}
         self.reality: dict[str, dict[str, Declared]] = {}
         self.faults: dict[str, FedmlError] = {}
+        self.environment: dict[str, str | None] = {}
 
     @property
     def version(self) -> str:
@@ -86,6 +87,11 @@ class InMemoryEngine:
     def urn(self, stack: str, declared: Declared) -> str:
         """The URN of a resource without a parent of its own."""
         return f"urn:pulumi:{stack}::{self._project}::{declared.type}::{declared.name}"
+
+    def with_environment(self, variables: Mapping[str, str | None]) -> InMemoryEngine:
+        """This one, which remembers them."""
+        self.environment |= variables
+        return self
 
     def stacks(self) -> tuple[StackSummary, ...]:
         return tuple(StackSummary(name, None, len(one.state)) for name, one in sorted(self._stacks.items()))

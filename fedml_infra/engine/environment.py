@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from fedml_infra.engine.redaction import SECRET_VARIABLES
+
 NEEDED: Mapping[str, str] = {
     "PATH": "finding plugins, and whatever a credential process calls",
     "HOME": "~/.aws and ~/.pulumi",
@@ -52,7 +54,22 @@ _OURS = {
     "PULUMI_DEBUG_COMMANDS": "true",  # unlocks --event-log, as the Automation API does
     "NO_COLOR": "1",
 }
-_NOT_FOR_A_CHILD = frozenset({"PULUMI_OPTION_JSON", "PULUMI_OPTION_COLOR", "PULUMI_OPTION_EVENT_LOG"})
+_NOT_FOR_A_CHILD = frozenset(
+    {
+        "PULUMI_OPTION_JSON",
+        "PULUMI_OPTION_COLOR",
+        "PULUMI_OPTION_EVENT_LOG",
+        # Secrets that are this process's own business.
+        "FEDML_INFRA_KEY",
+        "FEDML_INFRA_PASSPHRASE",
+        "FEDML_INFRA_DATABASE_URL",
+    }
+)
+
+
+def without_secrets(outer: Mapping[str, str]) -> dict[str, str]:
+    """The `outer` environment for a child that acts on nothing of the user's: a compiler, an installer."""
+    return {name: value for name, value in outer.items() if name not in SECRET_VARIABLES}
 
 
 def engine_environment(outer: Mapping[str, str], binary_dir: str) -> dict[str, str]:

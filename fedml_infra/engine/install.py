@@ -26,6 +26,7 @@ from typing import Literal
 import platformdirs
 
 from fedml_infra.engine.build import Progress, build
+from fedml_infra.engine.environment import without_secrets
 from fedml_infra.engine.version import ENGINE_VERSION
 from fedml_infra.errors import ConfigurationError, EngineError
 
@@ -100,7 +101,7 @@ def _on_path(path: str, own: Path) -> EngineBinary | None:
     if folder == own.resolve() or not (folder / "pulumi-language-python").exists():
         return None
     try:
-        env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        env = {**without_secrets(os.environ), "PULUMI_SKIP_UPDATE_CHECK": "true"}
         said = subprocess.run(
             [binary, "version"], capture_output=True, text=True, timeout=30, check=True, env=env
         ).stdout
@@ -231,6 +232,7 @@ class _NotInstalledError(Exception):
 def _run_installer(staging: Path) -> None:
     installer = subprocess.Popen(
         [sys.executable, "-c", INSTALLER, str(staging)],
+        env=without_secrets(os.environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -114,6 +114,9 @@ class Engine(Protocol):
     def version(self) -> str:
         """The engine's version."""
 
+    def with_environment(self, variables: Mapping[str, str | None]) -> Engine:
+        """The same engine with these variables in its processes' environment; None takes one away."""
+
     def stacks(self) -> tuple[StackSummary, ...]:
         """The stacks of this project in the backend, by name."""
 

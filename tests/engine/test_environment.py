@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from fedml_infra.engine.environment import NEEDED, NEEDED_PREFIXES, engine_environment
+import pytest
+
+from fedml_infra.engine.automation import PulumiEngine
+from fedml_infra.engine.environment import NEEDED, NEEDED_PREFIXES, engine_environment, without_secrets
+from fedml_infra.engine.install import EngineBinary
+from fedml_infra.engine.redaction import SECRET_VARIABLES
+from fedml_infra.errors import FedmlError
 
 
 def test_only_what_is_needed_is_handed_on():
@@ -36,3 +43,29 @@ def test_nothing_from_outside_changes_the_output_that_is_read():
 
 def test_every_entry_has_a_reason():
     assert all({**NEEDED, **NEEDED_PREFIXES}.values())
+
+
+@pytest.mark.parametrize("name", ["FEDML_INFRA_KEY", "FEDML_INFRA_PASSPHRASE", "FEDML_INFRA_DATABASE_URL"])
+def test_a_secret_that_is_the_commands_own_business_is_not_handed_on(name: str) -> None:
+    handed = engine_environment({name: "canary", "FEDML_INFRA_CACHE_DIR": "/c"}, "/e")
+    assert name not in handed
+    assert handed["FEDML_INFRA_CACHE_DIR"] == "/c"
+
+
+def test_a_compiler_or_an_installer_gets_no_secret_at_all() -> None:
+    outer = {**dict.fromkeys(SECRET_VARIABLES, "canary"), "PATH": "/bin", "GOPROXY": "p"}
+    assert without_secrets(outer) == {"PATH": "/bin", "GOPROXY": "p"}
+
+
+def test_variables_are_laid_over_the_environment_of_an_engine_and_taken_out_of_it(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    binary = tmp_path / "pulumi"
+    binary.write_text(f"#!/bin/sh\nenv > '{told}'\nexit 1\n")
+    binary.chmod(0o755)
+    outer = {"PATH": "/bin:/usr/bin", "AWS_PROFILE": "someone", "AWS_REGION": "eu-west-1"}
+    engine = PulumiEngine(tmp_path, environment=outer, binary=EngineBinary(binary, "3", "path"))
+    with pytest.raises(FedmlError):
+        engine.with_environment({"AWS_PROFILE": None, "AWS_ACCESS_KEY_ID": "AKIA"}).stacks()
+    variables = dict(line.split("=", 1) for line in told.read_text().splitlines() if "=" in line)
+    assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_REGION"]) == ("AKIA", "eu-west-1")
+    assert "AWS_PROFILE" not in variables

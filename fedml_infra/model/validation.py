@@ -25,6 +25,8 @@ INTEGERS = frozenset({"fed_epoch"})
 KEYS: tuple[str, ...] = tuple(name for name in StackConfig.model_fields if name not in {"region", "sealed"})
 """The keys of our namespace, in the order of the contract."""
 
+JOIN_GOES_ON = "this stack waits to be admitted: `fedml-infra join --continue` goes on"
+
 _LISTS: Mapping[str, type[BaseModel]] = {"members": Member, "nodes": Node}
 _MODELS: Mapping[str, type[BaseModel]] = {"members": Member, "nodes": Node, "account": AccountAccess}
 
@@ -78,7 +80,8 @@ def validate(
         if name in given:
             continue
         if field.is_required():
-            found.append(Finding((name,), "is missing", _example(name)))
+            waits = name == "fed_secret_key" and "member_key" in given
+            found.append(Finding((name,), "is missing", JOIN_GOES_ON if waits else _example(name)))
         else:
             good[name] = field.get_default(call_default_factory=True)
     found.extend(findings(Draft(good, entries["members"], entries["nodes"], frozenset(given))))

@@ -44,7 +44,8 @@ def test_it_writes_the_stack_file_in_the_contract_s_order_and_comes_up(here: Wor
         "  aws:region: us-east-1\n"
         "  fedml-infra:fed_name: cardio\n"
         "  fedml-infra:sync_sched: m30\n"
-        "  fedml-infra:fed_secret_key: {secure: v1:encrypted}\n"
+        "  fedml-infra:fed_secret_key: {secure: v1:encrypted-1}\n"
+        "  fedml-infra:hub_key: {secure: v1:encrypted-1}\n"
         "  fedml-infra:members:\n"
         f'    - aws_id: "{MEMBER}"\n'
         "      rights: [publish]\n"
@@ -255,7 +256,7 @@ def test_cut_off_before_the_key_was_in_the_file_it_goes_on(here: World, run: Run
     assert load(path(here)).has_secret("fed_secret_key")
 
 
-@pytest.mark.parametrize("step", ["init", "set_secret"])
+@pytest.mark.parametrize("step", ["init", "encrypt"])
 def test_what_fails_before_the_stack_is_whole_leaves_nothing(step: str, here: World, run: Run) -> None:
     here.engine.failing[step] = AuthenticationError("The passphrase is wrong")
     done = run("create", *ARGUMENTS, "--yes")

@@ -120,6 +120,19 @@ def test_secrets_go_in_and_come_out(world):
     assert engine.get_secret("cardio", "fedml-infra:other") is None
 
 
+def test_secrets_are_encrypted_to_be_written_later(world):
+    """Several at once; what the stack's file says stays."""
+    engine = world.engine
+    engine.init("cardio")
+    engine.set_secret("cardio", "fedml-infra:fed_secret_key", SecretStr("first"))
+    names = ("fedml-infra:hub_key", "fedml-infra:member_key")
+    sealed = engine.encrypt("cardio", {name: SecretStr(f"secret of {name}") for name in names})
+    assert set(sealed) == set(names)
+    assert not any("secret of" in each.text for each in sealed.values())
+    assert engine.encrypt("cardio", {}) == {}
+    assert engine.get_secret("cardio", "fedml-infra:fed_secret_key") == SecretStr("first")
+
+
 def test_a_state_is_exported_and_put_back(world):
     engine = world.engine
     world.declare({"a": 1})

@@ -262,6 +262,12 @@ def test_a_roster_bucket_may_be_named_on_either_side(side: Callable[..., dict[st
     assert config(side(roster_bucket="roster")).roster_bucket == "roster"
 
 
+def test_a_join_that_waits_is_told_how_it_goes_on() -> None:
+    waiting = joiner(fed_secret_key=..., member_key=Ciphertext("x"))
+    assert "join --continue" in (only(waiting).fix or "")
+    assert "pulumi config set" in (only(joiner(fed_secret_key=...)).fix or "")
+
+
 def test_the_hubs_public_key_belongs_to_a_joiner() -> None:
     assert only(hub(hub_public_key=PUBLIC_KEY)).key == "hub_public_key"
     assert config(joiner(hub_public_key=PUBLIC_KEY)).hub_public_key == PUBLIC_KEY

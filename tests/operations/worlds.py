@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fedml_infra.engine.double import Declared, InMemoryEngine, Program
 from fedml_infra.engine.project import stack_path, template
 from fedml_infra.engine.stack_files import Ciphertext, StackFile, load
 from fedml_infra.errors import StackNotFoundError
+from fedml_infra.model.summary import federation_summary
 from fedml_infra.operations.double import InMemoryCloud
 from fedml_infra.operations.state import BUCKET, HUB, QUEUE, TOPIC
 from fedml_infra.operations.tools import Tools
@@ -43,6 +45,7 @@ class FileEngine(InMemoryEngine):
         self._folder = project
         self.providers: dict[str, str | None] = {}
         self.failing: dict[str, Exception] = {}
+        self._encrypted = 0
 
     def _of_file(self, stack: str) -> Program:
         path = stack_path(self._folder, stack)
@@ -64,14 +67,11 @@ class FileEngine(InMemoryEngine):
             if not node.adopt_bucket:
                 made.append(Declared(BUCKET, node.pid, {"bucket": node.bucket, "region": node.region}, config.protect))
         outputs = {
-            "federation": {
-                "name": config.fed_name,
-                "topic_arn": config.aws_topic_arn or (hub.topic_arn if hub else None),
-                "members": [
-                    {"aws_id": each.aws_id, "rights": sorted(config.member_rights(each)), "nodes": list(each.nodes)}
-                    for each in config.members
-                ],
-            },
+            "federation": federation_summary(
+                config,
+                topic_arn=config.aws_topic_arn or (hub.topic_arn if hub else ""),
+                roster_bucket=hub.roster_bucket if hub else "",
+            ),
             "nodes": {
                 node.pid: {
                     "account": node.account,
@@ -91,8 +91,13 @@ class FileEngine(InMemoryEngine):
         self.providers[stack] = secrets_provider
         super().init(stack, secrets_provider)
 
+    def encrypt(self, stack: str, values: Mapping[str, SecretStr]) -> dict[str, Ciphertext]:
+        self._fail("encrypt")
+        super().encrypt(stack, values)
+        self._encrypted += 1
+        return {key: Ciphertext(f"v1:encrypted-{self._encrypted}") for key in values}
+
     def set_secret(self, stack: str, key: str, value: SecretStr) -> None:
-        self._fail("set_secret")
         super().set_secret(stack, key, value)
         file = StackFile.read(stack_path(self._folder, stack))
         file.set(key, Ciphertext("v1:encrypted"))

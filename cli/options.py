@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -68,16 +69,28 @@ def timeout(command: F) -> F:
 
 
 def wait(command: F) -> F:
-    """`--wait[=SECONDS]`, passed on as `wait`: seconds, 0 where it is not given."""
-    return click.option(
-        "--wait",
-        is_flag=False,
-        flag_value=float("inf"),
-        default=0.0,
+    """`--wait` and `--wait-timeout`, passed on as `wait`: seconds, 0 where neither is given."""
+
+    @wraps(command)
+    def waiting(*args: Any, wait: bool, wait_timeout: float | None, **others: Any) -> Any:
+        seconds = wait_timeout if wait_timeout is not None else float("inf") if wait else 0.0
+        return command(*args, wait=seconds, **others)
+
+    limited = click.option(
+        "--wait-timeout",
         type=click.FloatRange(min=0),
-        metavar="[SECONDS]",
-        help="Wait for another run of the stack to end, so long at most; without it the answer is who runs it.",
-    )(command)
+        metavar="SECONDS",
+        help="Wait like that, so long at most.",
+    )(waiting)
+    # A flag: an option whose value may be left out would take the stack's name for it.
+    return cast(
+        F,
+        click.option(
+            "--wait",
+            is_flag=True,
+            help="Wait for another run of the stack to end; without it the answer is who runs it.",
+        )(limited),
+    )
 
 
 def message(command: F) -> F:

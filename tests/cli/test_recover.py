@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 
+import pytest
+
 from fedml_infra.engine.locks import LockHolder
 from fedml_infra.model.tags import ownership_tags
 from tests.cli.conftest import Run
@@ -71,8 +73,16 @@ def test_a_wait_ends_with_the_seconds_that_were_given(here: World, run: Run) -> 
     here.write()
     here.engine.init("cardio")
     here.engine.lock("cardio", LIVE)
-    refused = run("up", "cardio", "--yes", "--wait=0.1")
+    refused = run("up", "cardio", "--yes", "--wait-timeout", "0.1")
     assert refused.code == 4 and "Waiting …" in refused.err
+
+
+@pytest.mark.parametrize("command", ["up", "destroy", "recover"])
+def test_the_stack_s_name_may_stand_behind_wait(here: World, run: Run, command: str) -> None:
+    here.write()
+    here.engine.init("cardio")
+    done = run(command, "--wait", "cardio", "--yes")
+    assert done.code == 0, done.err
 
 
 def test_import_buckets_alone_is_a_mistake(here: World, run: Run) -> None:

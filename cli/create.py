@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import click
 
 from . import options
 from .command import Command
+from .create_map import map_options
+from .create_options import stack_options
 
 if TYPE_CHECKING:
     from fedml_infra.engine.protocol import Engine
@@ -40,56 +43,25 @@ if TYPE_CHECKING:
             "fedml-infra create cardio … --topic-arn arn:aws:sns:us-east-1:111111111111:cardio "
             "--fed-secret-key-stdin < key",
         ),
+        (
+            "what a client of the REST API asks for",
+            "fedml-infra create --from-encrypted-map body --key-file key --pid charite",
+        ),
     ],
 )
-@click.argument("fed_name", metavar="FED_NAME")
+@click.argument("fed_name", metavar="[FED_NAME]", required=False)
 @options.directory
-@click.option("--region", metavar="REGION", help="Where the topic and the nodes are; AWS_REGION where not given.")
-@click.option("--sync-sched", metavar="SCHED", help="How often nodes synchronise: m30, h3, d7 (minutes, hours, days).")
-@click.option("--topology", metavar="WORD", help="decentralized (default), centralized or hybrid.")
-@click.option("--pid", metavar="PID", help="A node of your own, with --s3-bucket; its name in the federation.")
-@click.option(
-    "--s3-bucket", metavar="BUCKET[/PREFIX]", help="Its bucket: adopted where it is yours already, else made."
-)
-@click.option("--rights", metavar="RIGHTS", help="What it does: publish, receive or publish,receive.")
-@click.option("--node-region", metavar="REGION", help="Where it is, if not in --region.")
-@click.option("--local-type", metavar="WORD", help="What it trains on: cpu (default) or gpu.")
-@click.option("--profile", metavar="NAME", help="The AWS profile of its account, if that is another one.")
-@click.option("--assume-role", metavar="ARN", help="Or a role to assume in its account.")
-@click.option("--external-id", metavar="ID", help="The external id that this role asks for.")
-@click.option("--node-role", metavar="NAME", help="An existing role that the node's policy is attached to.")
-@click.option(
-    "--node",
-    "more_nodes",
-    multiple=True,
-    metavar="YAML",
-    help="A further node, as in a stack file: '{pid: insel, s3_bucket: insel-fed, account: {profile: insel}}'.",
-)
-@click.option(
-    "--member",
-    "members",
-    multiple=True,
-    metavar="ID[:RIGHTS[:PIDS]]",
-    help="Another organisation's account, as 222222222222:publish,receive:insel,usz.",
-)
-@click.option("--topic-arn", metavar="ARN", help="Join this topic by hand; the stack then declares no hub.")
-@click.option("--encrypt/--no-encrypt", default=None, help="Nodes encrypt the payload itself too.")
-@click.option("--sharing", metavar="WAY", help="How payloads are read: sts (default) or bucket_policy.")
-@click.option("--message-filter", metavar="WORD", help="sender (default), or none where nodes set no sender.")
-@click.option("--retention", metavar="TIME", help="How long queues and buckets keep things; d14 (default) is the most.")
-@click.option("--kms-key-arn", metavar="ARN", help="An own KMS key for queue, bucket, parameter and topic.")
-@click.option("--permissions-boundary", metavar="ARN", help="A managed policy that bounds every role made.")
-@click.option("--iam-path", metavar="PATH", help="Path of every role and policy made, as /fedml/.")
-@click.option("--roster-bucket", metavar="NAME", help="The hub's bucket for the roster, if not the derived name.")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag on everything made.")
+@map_options
+@stack_options
 @click.option(
     "--protect/--no-protect",
     default=None,
     help="Keep the stack from being deleted by accident. On AWS unless told; not in the sandbox.",
 )
-@click.option("--no-persist", is_flag=True, help="An ephemeral stack: nothing of it is protected.")
 @click.option(
-    "--fed-secret-key-stdin", is_flag=True, help="Read the federation's key (base64 of 16 bytes) from standard input."
+    "--no-persist",
+    is_flag=True,
+    help="An ephemeral stack: nothing of it is protected, and `stacks prune` destroys it.",
 )
 @click.option("--secrets-provider", metavar="URL", help="awskms://… and the like, instead of a passphrase.")
 @click.option(
@@ -115,6 +87,8 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     Everything is validated before anything is written. The federation's key is made here and encrypted into the stack
     file. Cut off, the same command goes on; with other values it says what differs. Every option is one key of the
     stack file, which can be edited afterwards: `fedml-infra up` then makes it so.
+
+    With --from-map or --from-encrypted-map, all that is asked for comes from a request map of the REST API instead.
     """
     from fedml_infra.operations.create import CreateRequest, check_key, existing, plan_create, write_stack
     from fedml_infra.operations.load import Stack, load_stack
@@ -122,20 +96,26 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     from fedml_infra.operations.up import look_before, look_new
 
     from .ask import require
+    from .create_map import asked_of
+    from .create_options import key_of, values_of
     from .output import beside, say
     from .target import Target, start_of, tools_of
     from .up import bring_up, recovered
 
-    tools = tools_of(ctx)
+    asked = asked_of(ctx, given)
+    tools = tools_of(ctx) if asked is None else asked.tools(tools_of(ctx))
+    if asked is not None:
+        asked.require_account(tools.aws)
     project, is_there = _project(start_of(ctx))
     request = CreateRequest(
-        values=_values(given),
-        key=_key(given["fed_secret_key_stdin"]),
+        values=_laid_over(values_of(given) if asked is None else asked.request.values, given),
+        key=key_of(given) if asked is None else asked.request.fed_secret_key,
         protect=_protect(ctx, given["protect"], given["no_persist"]),
         local=_is_local(),
         take_buckets=given["imports"] and given["import_buckets"],
     )
-    path = _stack_path(project, is_there, given["fed_name"])
+    name = str(request.values.get("fedml-infra:fed_name", ""))
+    path = _stack_path(project, is_there, name)
     plan = plan_create(request, tools.aws, existing(path))
     engine = tools.engine(project)
     planned = Stack(plan.stack, path, plan.config, {})
@@ -146,7 +126,7 @@ def create(ctx: click.Context, /, **given: Any) -> None:
             before = recovered(Recovery(planned, engine, tools.aws, say))
         else:
             before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
-    for note in plan.notes:
+    for note in (*(asked.notes if asked else ()), *plan.notes):
         say(note)
     if given["only_preview"]:
         _show(plan, path, as_json=given["as_json"], importing=importing)
@@ -188,113 +168,26 @@ def _planned_import(
     return importing
 
 
-def _values(given: dict[str, Any]) -> dict[str, Any]:
-    """The options as values of a stack file by full key; validation is left to the model."""
-    import os
-
-    region = given["region"] or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    nodes = _nodes(given)
-    ours = {
-        "fed_name": given["fed_name"],
-        "sync_sched": given["sync_sched"],
-        "topology": given["topology"],
-        "aws_topic_arn": given["topic_arn"],
-        "members": [_member(text) for text in given["members"]] or None,
-        "nodes": nodes or None,
-        "fed_encrypt": given["encrypt"] or None,
-        "sharing": given["sharing"],
-        "message_filter": given["message_filter"],
-        "retention": given["retention"],
-        "kms_key_arn": given["kms_key_arn"],
-        "permissions_boundary": given["permissions_boundary"],
-        "iam_path": given["iam_path"],
-        "roster_bucket": given["roster_bucket"],
-        "tags": dict(_tag(text) for text in given["tags"]) or None,
-    }
-    values: dict[str, Any] = {"aws:region": region} if region else {}
-    return values | {f"fedml-infra:{name}": value for name, value in ours.items() if value is not None}
-
-
-def _nodes(given: dict[str, Any]) -> list[Any]:
-    """The node of the options, then those given as YAML."""
-    account = {name: given[name] for name in ("profile", "assume_role", "external_id") if given[name]}
-    node = {
-        "pid": given["pid"],
-        "s3_bucket": given["s3_bucket"],
-        "rights": _rights(given["rights"]),
-        "aws_region": given["node_region"],
-        "fed_local_type": given["local_type"],
-        "account": account or None,
-        "node_role": given["node_role"],
-    }
-    told = {name: value for name, value in node.items() if value}
-    return ([told] if told else []) + [_yaml(text) for text in given["more_nodes"]]
-
-
-def _yaml(text: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        found = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise click.BadParameter(f"{text!r} is not YAML: {str(error).splitlines()[0]}", param_hint="--node") from None
-    if not isinstance(found, dict):
-        raise click.BadParameter(
-            f"{text!r} is no mapping; write {{pid: insel, s3_bucket: insel-fed}}", param_hint="--node"
-        )
-    return found
-
-
-def _member(text: str) -> dict[str, Any]:
-    account, _, rest = text.partition(":")
-    rights, _, pids = rest.partition(":")
-    member = {"aws_id": account, "rights": _rights(rights), "nodes": _several(pids)}
-    return {name: value for name, value in member.items() if value}
-
-
-def _rights(text: str | None) -> list[str]:
-    return _several(text or "")
-
-
-def _several(text: str) -> list[str]:
-    return [word.strip() for word in text.replace("+", ",").split(",") if word.strip()]
-
-
-def _tag(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE.", param_hint="--tag")
-    return key, value
-
-
-def _key(from_stdin: bool) -> Any:
-    """The federation's key from standard input, where it was asked to be read; it never is an argument."""
-    if not from_stdin:
-        return None
-    import sys
-
-    from pydantic import SecretStr
-
-    from fedml_infra.errors import ConfigurationError
-
-    if sys.stdin.isatty():
-        text = click.prompt("The federation's key", hide_input=True, err=True)
-    else:
-        text = sys.stdin.readline()
-    if not text.strip():
-        raise ConfigurationError(
-            "Standard input holds no federation key.", fix="Give it like this: --fed-secret-key-stdin < FILE"
-        )
-    return SecretStr(text.strip())
-
-
 def _protect(ctx: click.Context, protect: bool | None, ephemeral: bool) -> bool | None:
     if ephemeral and protect:
         raise click.UsageError(
             "--protect and --no-persist exclude each other: an ephemeral stack is not protected.", ctx
         )
     return False if ephemeral else protect
+
+
+def _laid_over(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as --no-protect and --no-persist change them: those of a map may say otherwise."""
+    kept = dict(values)
+    if given["protect"] is False or given["no_persist"]:
+        kept.pop("fedml-infra:protect", None)
+    if given["no_persist"]:
+        from fedml_infra.model.tags import EPHEMERAL
+
+        tags = kept.get("fedml-infra:tags") or {}
+        # What is no mapping is refused by the model, in its own words.
+        kept["fedml-infra:tags"] = {**tags, **EPHEMERAL} if isinstance(tags, dict) else tags
+    return kept
 
 
 def _is_local() -> bool:

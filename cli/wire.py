@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+REQUEST_OPTIONS = frozenset({"key_file", "verb", "path", "cid", "sym_date"})
+"""Names of the parameters that `request_options` adds."""
 CONTEXT = ("verb", "path", "cid", "sym_date")
 """What a v2 request is bound to."""
 

@@ -8,6 +8,9 @@ FEDERATION_TAG = "fedml:federation"
 NODE_TAG = "fedml:node"
 MANAGED_BY_TAG = "fedml:managed-by"
 MANAGER = "fedml-infra"
+PERSIST_TAG = "fedml:persist"
+"""Of a stack, in its own `tags`: `false` on one that `stacks prune` may destroy (docs/adr/0021)."""
+EPHEMERAL = {PERSIST_TAG: "false"}
 
 
 def ownership_tags(fed_name: str, pid: str | None = None) -> dict[str, str]:
@@ -19,3 +22,8 @@ def ownership_tags(fed_name: str, pid: str | None = None) -> dict[str, str]:
 def owned_by(tags: Mapping[str, str], fed_name: str, pid: str | None = None) -> bool:
     """Whether these are the tags of that federation and, where `pid` is given, of that node of it."""
     return all(tags.get(name) == value for name, value in ownership_tags(fed_name, pid).items())
+
+
+def is_ephemeral(tags: Mapping[str, str]) -> bool:
+    """Whether these are the tags of a stack that was made with `persist=false`."""
+    return tags.get(PERSIST_TAG) == EPHEMERAL[PERSIST_TAG]

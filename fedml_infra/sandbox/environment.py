@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fedml_infra.aws.access import OTHER_CREDENTIALS
 from fedml_infra.sandbox import plugin, profiles
 from fedml_infra.sandbox.sandbox import Running, state_directory
 
@@ -23,19 +24,7 @@ PASSPHRASE = "sandbox"  # noqa: S105
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 UNSET = (
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_CREDENTIAL_FILE",
+    *OTHER_CREDENTIALS,
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",  # else AWS_ENDPOINT_URL is not heeded, and real AWS is called
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",

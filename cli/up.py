@@ -65,6 +65,7 @@ def preview(
         print_run_json(on, run)
     else:
         show_plan(run, details=diff)
+        foretell_rotation(on, before)
     if expect_no_changes:
         require_no_changes(ctx, run)
 
@@ -107,7 +108,8 @@ def up(
     """Make AWS as the file of STACK says.
 
     Shows the plan and asks, unless --yes is given. Every run also takes off the topic what is subscribed and is no
-    member's, so a removal that was cut off is made good. Stopped with Ctrl-C, or cut off, the same command goes on.
+    member's, so a removal that was cut off is made good; where a member was taken out of the file, the key is rotated
+    too. Stopped with Ctrl-C, or cut off, the same command goes on.
     """
     from .output import beside
     from .target import target
@@ -120,6 +122,7 @@ def up(
         run = previewed(on, before, refresh=refresh, timeout=timeout)
         with beside(as_json):
             show_plan(run, details=diff)
+            foretell_rotation(on, before)
         if expect_no_changes:
             if as_json and run.result.changed:
                 print_run_json(on, run)
@@ -230,6 +233,21 @@ def show_plan(run: Run, *, details: bool) -> None:
 
     print_rights(run.before.rights)
     print_changes(run.result.changed, details=details)
+
+
+def foretell_rotation(on: Target, before: Before) -> None:
+    """Say that `up` will rotate the key as well, where somebody was taken out of the file by hand."""
+    from fedml_infra.operations.rotate import cut_off_by_rotation, overdue, told_of_cut_off
+
+    from .output import warn
+
+    gone = overdue(before.outputs, on.stack.config)
+    if not gone:
+        return
+    click.echo(f"The key will be rotated to epoch {on.stack.config.fed_epoch + 1}, as {', '.join(gone)} had it.")
+    shut_out = cut_off_by_rotation(on.stack.config)
+    if shut_out:
+        warn(told_of_cut_off(shut_out))
 
 
 def say_diagnostics(result: RunResult) -> None:

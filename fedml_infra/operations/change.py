@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,11 @@ def change_stack(project: Path, name: str, engine: Engine, edit: Callable[[Draft
     the file is as it was then. Whatever `edit` raises goes through, and leaves the file as it was.
     """
     stack, path = find_file(project, name)
+    return change_file(stack, path, engine, edit)
+
+
+def change_file(stack: str, path: Path, engine: Engine, edit: Callable[[Draft], None]) -> Changed:
+    """The same, of a stack whose file is known."""
     with editing(path):
         before = StackFile.read(path)
         draft = Draft(copy.deepcopy(before.config))
@@ -61,6 +67,17 @@ def change_stack(project: Path, name: str, engine: Engine, edit: Callable[[Draft
         if changed:
             file.write()
     return Changed(_said(before), Stack(stack, path, config, file.config), changed)
+
+
+def entries(values: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The list of entries under a full key, to be changed in place; [] where the key is absent.
+
+    `pulumi config set` leaves a list as JSON text in the file: it is a list from here on.
+    """
+    found = values.get(key)
+    if isinstance(found, str):
+        found = values[key] = json.loads(found)
+    return found if isinstance(found, list) else []
 
 
 def _edited(path: Path, wanted: dict[str, Any]) -> StackFile:

@@ -16,6 +16,7 @@ from fedml_infra.operations.load import Stack
 from fedml_infra.operations.patience import patient
 from fedml_infra.operations.preflight import TakenError, preflight
 from fedml_infra.operations.roster import publish_roster
+from fedml_infra.operations.rotate import rotate_if_removed
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
@@ -84,9 +85,13 @@ def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -
 
 
 def up(recovery: Recovery, before: Before, options: RunOptions) -> Run:
-    """Make AWS as the stack file says, and publish the roster of a hub that signs one. Cut off, the same goes on."""
+    """Make AWS as the stack file says, and publish the roster of a hub that signs one. Cut off, the same goes on.
+
+    Where a member was taken out of a hub's file by hand, the key is rotated first.
+    """
     name, engine = recovery.stack.name, recovery.engine
     with recovery.alone():
+        rotate_if_removed(recovery, before.outputs)
         result = recovery.run(patient(lambda asked: engine.up(name, asked)), options)
         publish(recovery)
     return Run(before, result)

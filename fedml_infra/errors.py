@@ -82,6 +82,18 @@ class ProofRefusedError(AuthenticationError):
         self.reason = reason
 
 
+class TokenRefusedError(AuthenticationError):
+    """An invite's token that gives nothing (any more). `reason` says in one word why (`store.values.Reason`)."""
+
+    def __init__(self, reason: str, what: str, *, fix: str | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.reason = reason
+
+
+class StoreError(FedmlError):
+    """The store of tokens, members and audit could not be opened, read or written."""
+
+
 class ResourceError(FedmlError):
     """AWS, or the engine on its behalf, could not make, change or delete something."""
 

@@ -28,6 +28,13 @@ def logs_of_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["FEDML_INFRA_RUNS_DIR"] = str(tmp_path_factory.mktemp("runs"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def store_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """And so does the store of tokens, members and audit."""
+    os.environ.pop("FEDML_INFRA_DATABASE_URL", None)
+    os.environ["FEDML_INFRA_DATA_DIR"] = str(tmp_path_factory.mktemp("store"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks property tests, so that `make soak` finds them all."""
     for item in items:

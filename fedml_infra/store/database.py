@@ -46,7 +46,7 @@ class Database:
         """A transaction that changes something: on SQLite it holds the file from its beginning; on PostgreSQL `lock`
         is held to its end.
         """
-        with self._told(), self._engine.begin() as connection:
+        with self.told(), self._engine.begin() as connection:
             if lock is not None and connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
             yield connection
@@ -54,7 +54,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads: writers do not wait for it, nor it for them."""
-        with self._told(), self._engine.connect() as connection:
+        with self.told(), self._engine.connect() as connection:
             yield connection.execution_options(**{_READING: True})
 
     def close(self) -> None:
@@ -62,7 +62,8 @@ class Database:
         self._engine.dispose()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def told(self) -> Iterator[None]:
+        """Tells the driver's errors as StoreError."""
         try:
             yield
         except DBAPIError as error:
@@ -103,7 +104,7 @@ def _open_sqlite(place: StorePlace, path: Path) -> Database:
         database = Database(engine, place)
         with _first(path.with_name(path.name + ".lock")):
             if not _is_current(database):
-                with database._told(), engine.connect() as connection:
+                with database.told(), engine.connect() as connection:
                     # Stays so in the file. It needs the file for itself, which is why others wait for the lock.
                     connection.connection.dbapi_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
                 _migrate(database)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from . import options
 from .command import Command, Group
 
+if TYPE_CHECKING:
+    from fedml_infra.errors import FedmlError
+    from fedml_infra.model.schedule import Schedule
+    from fedml_infra.operations.destroy import DestroyPlan
+
+    from .target import Target
+
 
 @click.group(cls=Group, short_help="The stacks of this folder.")
 def stacks() -> None:
-    """Look at the stacks of this project."""
+    """Look at the stacks of this project, and take down those that were not to stay."""
 
 
 @stacks.command(
@@ -53,7 +64,7 @@ def list_stacks(ctx: click.Context, as_json: bool) -> None:
         rows.append(
             (
                 stack.name,
-                role,
+                f"{role}, ephemeral" if stack.ephemeral else role,
                 stack.region or "",
                 ", ".join(stack.nodes),
                 str(stack.members) if stack.role == "hub" else "",
@@ -63,3 +74,120 @@ def list_stacks(ctx: click.Context, as_json: bool) -> None:
             )
         )
     print_table(("stack", "role", "region", "nodes", "members", "in backend", "resources", "last update (UTC)"), rows)
+
+
+def _span(_ctx: click.Context, _parameter: click.Parameter, given: str | None) -> Schedule | None:
+    if given is None:
+        return None
+    from fedml_infra.model.mistake import MistakeError
+    from fedml_infra.model.schedule import Schedule
+
+    try:
+        return Schedule.parse(given)
+    except MistakeError as mistake:
+        raise click.BadParameter(f"{mistake.what}; {mistake.fix}.") from None
+
+
+@stacks.command(
+    "prune",
+    cls=Command,
+    short_help="Destroy the ephemeral stacks.",
+    exits=[2, 3, 4, 8],
+    examples=[
+        ("see which they are, and agree", "fedml-infra stacks prune"),
+        ("nightly, those that nobody touched for a day", "fedml-infra stacks prune --older-than d1 --yes"),
+    ],
+)
+@options.directory
+@click.option(
+    "--older-than",
+    metavar="SPAN",
+    callback=_span,
+    help="Only those whose last run is longer ago: m30, h3, d7 (minutes, hours, days).",
+)
+@options.yes
+@options.as_json
+@click.pass_context
+def prune(ctx: click.Context, older_than: Schedule | None, yes: bool, as_json: bool) -> None:
+    """Destroy every stack that was made with `create --no-persist`, with its payloads and its file.
+
+    Such a stack has the tag fedml:persist=false in its file; taken out, the stack stays. So does one that is
+    protected, and every adopted bucket. Where one cannot be destroyed the others go all the same.
+    """
+    from datetime import UTC, datetime
+
+    from fedml_infra.errors import answer_of
+    from fedml_infra.operations.prune import ephemeral_stacks
+
+    from .ask import require
+    from .destroy import print_plan
+    from .output import beside, counted, print_json, say
+    from .target import Target, project_of, tools_of
+
+    project, tools = project_of(ctx), tools_of(ctx)
+    engine = tools.engine(project)
+    found = ephemeral_stacks(project, engine, older_than=older_than, now=datetime.now(UTC))
+    failed: list[FedmlError] = []
+    plans: list[tuple[Target, DestroyPlan | None]] = []
+    for stack in found:
+        on = Target(project, stack, engine, tools)
+        with _failing(on, failed):
+            plans.append((on, _plan(on)))
+    with beside(as_json):
+        for on, plan in plans:
+            if plan is not None:
+                print_plan(plan)
+            else:
+                click.secho(f"{on.stack.path} is all that there is of {on.name}", bold=True)
+    done: list[dict[str, Any]] = []
+    if plans:
+        require("Delete all this, and the stack files?", yes=yes)
+    for on, plan in plans:
+        with _failing(on, failed):
+            done.append(_destroyed(on, plan))
+    say(f"{counted(len(done), 'ephemeral stack')} destroyed.")
+    if as_json:
+        print_json({"project": str(project), "pruned": done, "failed": [str(error) for error in failed]})
+    if failed:
+        ctx.exit(answer_of(failed[0]).exit_code)
+
+
+@contextmanager
+def _failing(on: Target, failed: list[FedmlError]) -> Iterator[None]:
+    """What fails for one stack is said and kept, and the next one has its turn."""
+    from fedml_infra.errors import FedmlError
+
+    from .output import warn
+
+    try:
+        yield
+    except FedmlError as error:
+        failed.append(error)
+        warn(f"{on.name} stays. {error}")
+
+
+def _plan(on: Target) -> DestroyPlan | None:
+    """What goes; None where the backend has no such stack, and only its file is there."""
+    from fedml_infra.errors import StackNotFoundError
+    from fedml_infra.operations.destroy import plan_destroy
+
+    try:
+        return plan_destroy(on.recovery())
+    except StackNotFoundError:
+        return None
+
+
+def _destroyed(on: Target, plan: DestroyPlan | None) -> dict[str, Any]:
+    """Destroy one stack and delete its file; what was done, for machines."""
+    from fedml_infra.engine.protocol import RunOptions
+    from fedml_infra.operations.destroy import destroy, remove_file
+
+    from .up import progress, say_diagnostics
+
+    if plan is not None:
+        with progress(f"Destroying {on.name}", on) as view:
+            asked = RunOptions(message="stacks prune", expected=plan.total, on_event=view)
+            result = destroy(plan, on.recovery(), asked)
+        say_diagnostics(result)
+    remove_file(on.stack.path)
+    return {"stack": on.name, "resources": len(plan.resources) if plan else 0}

@@ -9,6 +9,7 @@ from typing import Any
 from fedml_infra.engine.protocol import Engine
 from fedml_infra.engine.stack_files import load, stack_files
 from fedml_infra.errors import FedmlError
+from fedml_infra.model.tags import is_ephemeral
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Listed:
     """`hub` or `joiner`."""
     nodes: tuple[str, ...] = ()
     members: int = 0
+    ephemeral: bool = False
+    """Whether `stacks prune` may destroy it."""
     mistakes: int = 0
     in_backend: bool | None = None
     """None where the backend could not be asked."""
@@ -77,4 +80,5 @@ def _told(path: Path) -> dict[str, Any]:
         "role": "hub" if config.is_hub else "joiner",
         "nodes": tuple(node.pid for node in config.nodes),
         "members": len(config.members),
+        "ephemeral": is_ephemeral(config.tags),
     }

@@ -24,7 +24,7 @@ CLOSED_ACCOUNT = (
 def expired(_: re.Match[str], failure: Failure) -> FedmlError:
     """The session ended: the same command goes on once there is a new one."""
     return AuthenticationError(
-        f"The AWS credentials have expired{_how_far(failure)}",
+        f"The AWS credentials have expired{how_far(failure)}",
         fix="Log in again (`aws sso login`, or new keys), then run the same command: it goes on from there. "
         "`aws sts get-caller-identity` shows who you are.",
     )
@@ -33,13 +33,13 @@ def expired(_: re.Match[str], failure: Failure) -> FedmlError:
 def unknown(_: re.Match[str], failure: Failure) -> FedmlError:
     """The keys were deleted, or the account is gone."""
     return AuthenticationError(
-        f"AWS does not know these credentials{_how_far(failure)}",
+        f"AWS does not know these credentials{how_far(failure)}",
         fix="`aws sts get-caller-identity` shows whether they hold; log in again, or name a profile with AWS_PROFILE. "
         + CLOSED_ACCOUNT,
     )
 
 
-def _how_far(failure: Failure) -> str:
+def how_far(failure: Failure) -> str:
     """`, in the middle of the up of stack cardio: …`; nothing where nothing had begun."""
     waiting = sorted({label(found.urn) for found in failure.errors if found.urn and "pulumi:Stack" not in found.urn})
     if not waiting:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from fedml_infra.engine.aws_refusals import refusal_in
 from fedml_infra.engine.credential_failures import expired, unknown
+from fedml_infra.engine.ended_early import PLUGIN_GONE, engine_killed, plugin_gone
 from fedml_infra.engine.events import Diagnostic, label
 from fedml_infra.engine.locks import locked
 from fedml_infra.engine.protocol import NotYetAllowedError
@@ -203,6 +204,7 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
             r"|security token included in the request is invalid",
             unknown,
         ),
+        (PLUGIN_GONE, plugin_gone),
         (
             r"no such host|connection refused|i/o timeout|TLS handshake timeout|network is unreachable|connection reset"
             r"|Could not connect to the endpoint URL|Connect timeout on endpoint|x509: [^\n]*"
@@ -254,6 +256,8 @@ def classify(failure: Failure) -> FedmlError:
         match = pattern.search(failure.text)
         if match:
             return make(match, failure)
+    if failure.status < 0:
+        return engine_killed(failure)
     return _resource(failure) or _program(failure)
 
 

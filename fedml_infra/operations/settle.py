@@ -296,6 +296,8 @@ class Recovery:
             return None  # the run's own error is what a person has to be told
 
     def _lost(self, wanted: Callable[[str], bool], *, began: frozenset[str]) -> Settlement | None:
+        if pending_in(self._exported()):
+            self._settled()  # the engine itself was killed: what the state knows of is settled as it says
         known = urns_in(self._exported())
         entries = [entry for entry in self._entries().values() if entry.urn not in known and wanted(entry.urn)]
         whole = [entry for entry in entries if entry.sought.type not in OWNER_OF]

@@ -292,6 +292,54 @@ def test_a_programs_own_error_is_told_as_it_is():
     assert str(classify(Failure("up", "cardio", diagnostics=failed))).endswith("ValueError: x")
 
 
+REFUSED = (
+    'connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:39143: connect: connection refused"'
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        REFUSED,
+        "error reading from server: EOF",
+        "error reading from server: connection reset by peer",
+        'connection error: desc = "error reading server preface: connection reset by peer"',
+    ],
+)
+def test_a_provider_that_ended_is_no_network_that_is_down(message):
+    failed = (Diagnostic("error", message, QUEUE), Diagnostic("error", "update failed"))
+    error = classify(Failure("up", "cardio", diagnostics=failed, done=7))
+    assert type(error) is EngineError
+    assert error.what == (
+        "The provider's process ended, in the middle of the up of stack cardio: 7 resources are settled; "
+        "not done: aws:sqs:Queue cardio_insel, and what comes after"
+    )
+    assert "same command again" in (error.fix or "")
+
+
+def test_a_provider_that_ended_before_any_resource_is_told_too():
+    message = "Detected that /h/plugins/resource-aws-v7.51.1/pulumi-resource-aws exited prematurely. \n  This is a bug."
+    told = str(classify(Failure("refresh", "cardio", diagnostics=(Diagnostic("error", message),))))
+    assert told.startswith("The provider's process ended during the refresh")
+
+
+@pytest.mark.parametrize("message", ["error reading from server: EOF", "Program exited with non-zero exit code: -9"])
+def test_a_program_that_was_killed_is_told_as_that(message):
+    failed = (Diagnostic("error", message),)
+    error = classify(Failure("up", "cardio", diagnostics=failed, done=1))
+    assert error.what == "The program's process ended during the up: 1 resource is settled"
+
+
+def test_an_endpoint_of_aws_that_refuses_is_the_network_still():
+    message = 'Post "http://127.0.0.1:4566/": dial tcp 127.0.0.1:4566: connect: connection refused'
+    assert type(classify(Failure("up", "cardio", diagnostics=(Diagnostic("error", message, QUEUE),)))) is NetworkError
+
+
+def test_an_engine_that_was_killed_is_told_with_the_signal():
+    error = classify(Failure("destroy", "cardio", done=3, status=-9))
+    assert error.what == "The engine's process was ended by signal 9 during the destroy: 3 resources are settled"
+
+
 def test_what_fits_nothing_is_told_in_the_engines_own_words():
     error = classify(Failure("up", "cardio", "error: the moon is down"))
     assert type(error) is EngineError and "the moon is down" in str(error)

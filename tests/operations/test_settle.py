@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from fedml_infra.engine.events import EventKind, Progress, RunEvent
 from fedml_infra.engine.locks import LockHolder, StackLockedByError
-from fedml_infra.engine.protocol import RunOptions
+from fedml_infra.engine.protocol import RunOptions, RunResult
 from fedml_infra.engine.recovery import BUCKET, QUEUE, ROLE
-from fedml_infra.errors import ResourceError
+from fedml_infra.errors import EngineError, ResourceError
 from fedml_infra.model.tags import ownership_tags
 from fedml_infra.operations.accounts import Accounts
 from fedml_infra.operations.catalogue import NODE, Entry, catalogue
@@ -102,6 +103,20 @@ def test_somebody_elses_thing_is_refused_and_the_state_stays_as_it_is(here, reco
     with pytest.raises(ResourceError, match="is not this stack's by its tags"):
         recovery.ready()
     assert pending(here)
+
+
+def test_what_a_killed_engine_left_in_the_state_is_settled_by_its_own_run_and_told_once(here, recovery, said):
+    def dies(options: RunOptions) -> RunResult:
+        one = cut_off(here, recovery, ROLE)
+        here.aws.add_role(OWN, one.sought.key, ownership_tags("cardio", "charite"))
+        assert options.on_event is not None
+        options.on_event(RunEvent(EventKind.RESOURCE_STARTED, Progress(0, None, 0, (), 0.0), urn=one.urn, op="create"))
+        raise EngineError("The engine's process was ended by signal 9")
+
+    with pytest.raises(EngineError):
+        recovery.run(dies, RunOptions())
+    assert pending(here) is None
+    assert [line for line in said if "adopted" in line] == [line for line in said if "cut off: adopted." in line] != []
 
 
 def test_a_deletion_that_was_cut_off_is_left_to_the_run(here, recovery, said):

@@ -20,6 +20,9 @@ SECTIONS = {
     "Looking": {
         "info": Entry("info", "info", "The federation in short; its key is never shown."),
         "outputs": Entry("outputs", "outputs", "What the stack exports: topic, queues, buckets, roles."),
+        "verify": Entry(
+            "verify", "verify", "Prove that the nodes can publish, receive and share; name what is broken."
+        ),
         "drift": Entry("drift", "drift", "What in AWS is no longer as the stack made it."),
         "runs": Entry("runs", "runs", "What was run here, and what came of it."),
         "stacks": Entry("stacks", "stacks", "The stacks of this folder."),

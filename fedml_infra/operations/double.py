@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import SecretStr
 
 from fedml_infra.aws.double import InMemoryAws
+from fedml_infra.aws.ears import Ear, ear_name
+from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
 from fedml_infra.aws.sessions import Access, check_account
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.errors import PolicyError
+from fedml_infra.model.arns import queue_arn
+from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.tags import owned_by
 
 
@@ -19,7 +27,9 @@ class InMemoryCloud(InMemoryAws):
 
     `ahead` is how many seconds this machine's clock is ahead; `regions_off` are those that no account has enabled;
     `rosters` are the published ones by bucket, which everybody may read, or only the accounts in `roster_readers`;
-    `topic_tags` by ARN; `denied` is what nobody may do by IAM's simulator, None where nobody may ask it.
+    `topic_tags` by ARN; `texts` are parameters' by name, `links` queues' by name, `filters` subscriptions' by endpoint,
+    and `stale` what `stale_ears` finds; `denied` is what nobody may do by IAM's simulator, None where nobody may ask
+    it.
     """
 
     def __init__(self, accounts: Mapping[Access, str], callers: Mapping[Access, str] | None = None) -> None:
@@ -32,11 +42,66 @@ class InMemoryCloud(InMemoryAws):
         self.dropped_locks: list[str] = []
         self.rosters: dict[str, StoredRoster] = {}
         self.roster_readers: set[str] | None = None
+        self.texts: dict[str, str] = {}
+        self.links: dict[str, QueueLinks] = {}
+        self.filters: dict[str, Mapping[str, Any]] = {}
+        self.stale: list[Ear] = []
 
     def caller_arn(self, access: Access, region: str) -> str:
         """The ARN said at the beginning."""
         account = self.account_of(access, region)
         return self.callers.get(access, f"arn:aws:iam::{account}:user/someone")
+
+    def make_ear(self, access: Access, node: NodeResources, mark: str) -> Ear:
+        """A queue in the node's account, which receives at once what it is subscribed to."""
+        self.account_of(access, node.region)
+        name = ear_name(node.federation, mark)
+        self._allow("sqs:CreateQueue", name)
+        arn = queue_arn(node.region, node.account, name)
+        return Ear(name, self.add_queue(node.account, node.region, name), arn, node.topic_arn)
+
+    def subscribe_ear(self, access: Access, ear: Ear, match: Mapping[str, Sequence[str]]) -> Ear:
+        """Subscribes it; nothing is filtered. PolicyError where `sns:Subscribe` is denied."""
+        self.account_of(access, ear.region)
+        self._allow("sns:Subscribe", ear.topic_arn)
+        self.filters[ear.arn] = dict(match)
+        return replace(ear, subscription_arn=self.add_subscription(ear.topic_arn, ear.arn).arn)
+
+    def remove_ear(self, access: Access, ear: Ear) -> None:
+        """Takes it away; PolicyError where `sqs:DeleteQueue` is denied."""
+        self.account_of(access, ear.region)
+        rows = self._topic(ear.topic_arn)
+        rows[:] = [row for row in rows if row.endpoint != ear.arn]
+        self._allow("sqs:DeleteQueue", ear.name)
+        if ear in self.stale:
+            self.stale.remove(ear)
+        else:
+            self.delete_queue(ear.url)
+
+    def stale_ears(self, access: Access, node: NodeResources) -> tuple[Ear, ...]:
+        """As was said."""
+        self.account_of(access, node.region)
+        self._allow("sqs:ListQueues", node.account)
+        return tuple(self.stale)
+
+    def queue_links(self, access: Access, region: str, name: str) -> QueueLinks | None:
+        """As was said."""
+        self.account_of(access, region)
+        self._allow("sqs:GetQueueAttributes", name)
+        return self.links.get(name)
+
+    def own_subscription(self, access: Access, region: str, topic_arn: str, endpoint: str) -> OwnSubscription | None:
+        """The subscription of the endpoint, raw, with the filter that was said."""
+        self.account_of(access, region)
+        self._allow("sns:ListSubscriptions", endpoint)
+        rows = [row for row in self._topic(topic_arn) if row.endpoint == endpoint]
+        return OwnSubscription(rows[0].arn, self.filters.get(endpoint), raw=True) if rows else None
+
+    def parameter_text(self, access: Access, region: str, name: str) -> SecretStr | None:
+        """As was said."""
+        self.account_of(access, region)
+        self._allow("ssm:GetParameter", name)
+        return SecretStr(self.texts[name]) if name in self.texts else None
 
     def delete_state_object(self, url: str) -> None:
         """Remembers it in `dropped_locks`."""

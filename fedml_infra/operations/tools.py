@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fedml_infra.aws import callers, deletion, roster_object, simulation, standing, state_bucket
+from pydantic import SecretStr
+
+from fedml_infra.aws import callers, deletion, ears, links, roster_object, simulation, standing, state_bucket
+from fedml_infra.aws.ears import Ear
+from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.live import LiveAws
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.roster_object import StoredRoster
@@ -15,6 +19,7 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.engine.protocol import Engine
+from fedml_infra.model.resources import NodeResources
 from fedml_infra.operations.checks.machine import Machine, this_machine
 
 
@@ -41,6 +46,34 @@ class Cloud(Aws, Protocol):
         self, access: Access, region: str, bucket: str, body: bytes, *, account: str, replacing: str | None
     ) -> None:
         """See `aws.roster_object.put_roster`."""
+        ...
+
+    def make_ear(self, access: Access, node: NodeResources, mark: str) -> Ear:
+        """See `aws.ears.make_ear`."""
+        ...
+
+    def subscribe_ear(self, access: Access, ear: Ear, match: Mapping[str, Sequence[str]]) -> Ear:
+        """See `aws.ears.subscribe_ear`."""
+        ...
+
+    def remove_ear(self, access: Access, ear: Ear) -> None:
+        """See `aws.ears.remove_ear`."""
+        ...
+
+    def stale_ears(self, access: Access, node: NodeResources) -> tuple[Ear, ...]:
+        """See `aws.ears.stale_ears`."""
+        ...
+
+    def queue_links(self, access: Access, region: str, name: str) -> QueueLinks | None:
+        """See `aws.links.queue_links`."""
+        ...
+
+    def own_subscription(self, access: Access, region: str, topic_arn: str, endpoint: str) -> OwnSubscription | None:
+        """See `aws.links.own_subscription`."""
+        ...
+
+    def parameter_text(self, access: Access, region: str, name: str) -> SecretStr | None:
+        """See `aws.links.parameter_text`."""
         ...
 
     def clock_ahead(self, access: Access, region: str) -> float:
@@ -71,6 +104,13 @@ class LiveCloud(LiveAws):
     delete_objects = staticmethod(deletion.delete_objects)
     get_roster = staticmethod(roster_object.get_roster)
     put_roster = staticmethod(roster_object.put_roster)
+    make_ear = staticmethod(ears.make_ear)
+    subscribe_ear = staticmethod(ears.subscribe_ear)
+    remove_ear = staticmethod(ears.remove_ear)
+    stale_ears = staticmethod(ears.stale_ears)
+    queue_links = staticmethod(links.queue_links)
+    own_subscription = staticmethod(links.own_subscription)
+    parameter_text = staticmethod(links.parameter_text)
     clock_ahead = staticmethod(standing.clock_ahead)
     region_enabled = staticmethod(standing.region_enabled)
     topic_state = staticmethod(standing.topic_state)

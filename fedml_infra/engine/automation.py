@@ -6,13 +6,13 @@ blank lines and quotes), what a person wrote is put back and only what is new is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,7 +25,7 @@ from fedml_infra.engine.claims import claim_path, claimed
 from fedml_infra.engine.environment import engine_environment
 from fedml_infra.engine.events import Diagnostic, EventReader, RunEvent
 from fedml_infra.engine.failures import Failure, classify
-from fedml_infra.engine.half_written import mend_files
+from fedml_infra.engine.half_written import mend_files, sweep_files
 from fedml_infra.engine.install import EngineBinary, install
 from fedml_infra.engine.project import stack_path
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult, StackSummary, UnexpectedChangesError
@@ -174,8 +174,11 @@ class PulumiEngine:
     def mend_files(self, stack: str) -> bool:
         return mend_files(backend_url(self._outer, self._project) or "", stack)
 
-    def claim(self, stack: str) -> AbstractContextManager[None]:
-        return claimed(claim_path(self._outer.get("PULUMI_BACKEND_URL", ""), self._project, stack), stack)
+    @contextlib.contextmanager
+    def claim(self, stack: str) -> Iterator[None]:
+        with claimed(claim_path(self._outer.get("PULUMI_BACKEND_URL", ""), self._project, stack), stack):
+            sweep_files(backend_url(self._outer, self._project) or "", stack)
+            yield
 
     def adopt(self, stack: str, adoptions: Iterable[Adoption], *, protect: bool = False) -> RunResult:
         with tempfile.TemporaryDirectory(prefix="fedml-import-") as folder:

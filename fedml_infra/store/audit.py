@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 
 from fedml_infra.store.database import AUDIT_LOCK, Database
 from fedml_infra.store.tables import AUDIT, Now
-from fedml_infra.store.values import AuditEntry, AuditRow
+from fedml_infra.store.values import AuditEntry, AuditRow, Chain
 
 BEGINNING = "0" * 64
 """Stands for the hash before the first entry."""
@@ -23,6 +23,11 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def require_writable(self) -> None:
+        """Raise StoreError where nothing could be added now."""
+        with self._database.writing(lock=AUDIT_LOCK):
+            pass
 
     def append(self, entry: AuditEntry) -> AuditRow:
         """Add an entry. Processes that do so at the same time come one after the other."""
@@ -55,30 +60,22 @@ class Audit:
             return tuple(_row(found._asdict()) for found in connection.execute(wanted))[::-1]
 
     def first_broken(self) -> int | None:
-        """The number of the first entry that was changed, or is missing or elsewhere; None where all is as it was.
+        """The number of the first entry that was changed, or is missing or elsewhere; None where all is as it was."""
+        return self.chain().broken
 
-        Entries that are cut off the end leave no mark: who keeps `head` from earlier sees that.
+    def chain(self) -> Chain:
+        """The whole audit, looked through. Entries that are cut off its end leave no mark in it: who kept number and
+        hash of the last one elsewhere sees that.
         """
+        number, before, broken = 0, BEGINNING, None
+        wanted = select(AUDIT).order_by(AUDIT.c.number).execution_options(yield_per=1000)
         with self._database.reading() as connection:
-            return _first_broken(connection)
-
-    def head(self) -> tuple[int, str]:
-        """Number and hash of the last entry; 0 and zeros where there is none."""
-        wanted = select(AUDIT.c.number, AUDIT.c.hash).order_by(AUDIT.c.number.desc()).limit(1)
-        with self._database.reading() as connection:
-            found = connection.execute(wanted).one_or_none()
-        return (found.number, found.hash) if found is not None else (0, BEGINNING)
-
-
-def _first_broken(connection: Connection) -> int | None:
-    before = BEGINNING
-    wanted = select(AUDIT).order_by(AUDIT.c.number).execution_options(yield_per=1000)
-    for expected, found in enumerate(connection.execute(wanted), start=1):
-        values = found._asdict()
-        if values["number"] != expected or values["hash"] != _hash(before, values):
-            return expected
-        before = values["hash"]
-    return None
+            for number, found in enumerate(connection.execute(wanted), start=1):
+                values = found._asdict()
+                if broken is None and (values["number"] != number or values["hash"] != _hash(before, values)):
+                    broken = number
+                before = values["hash"]
+        return Chain(number, before, broken)
 
 
 def _hash(before: str, values: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ class Members:
             self._known(connection, topic_arn, aws_id)
             self._has(connection, topic_arn, aws_id, epoch)
 
-    def removed(self, topic_arn: str, aws_id: str) -> None:
+    def removed(self, topic_arn: str, aws_id: str, by: str) -> None:
         """It is a member no longer. Its tokens and the invites for it alone are revoked, lest it come back by them.
         Said again, it was removed at the first time.
         """
@@ -57,7 +57,7 @@ class Members:
             connection.execute(
                 self._of(topic_arn, aws_id).values(removed_at=case((again, _member.removed_at), else_=Now()))
             )
-            revoke_of_account(connection, topic_arn, aws_id)
+            revoke_of_account(connection, topic_arn, aws_id, by)
 
     def _of(self, topic_arn: str, aws_id: str) -> Any:
         return update(MEMBERS).where(_member.topic_arn == topic_arn, _member.aws_id == aws_id)

@@ -15,10 +15,6 @@ from fedml_infra.store.values import NewToken, Reason, Redeemed, TokenRow, right
 _COLUMNS = [column for column in TOKENS.columns if column.name != "redemptions"]
 
 
-REMOVAL = "the account's removal"
-"""Who revoked, where a member was removed."""
-
-
 class Tokens:
     """The tokens of every federation that is administered with this store."""
 
@@ -111,7 +107,7 @@ class Tokens:
         return Redeemed(_row(found), first=found.redemptions == 1)
 
 
-def revoke_of_account(connection: Connection, topic_arn: str, aws_id: str) -> None:
+def revoke_of_account(connection: Connection, topic_arn: str, aws_id: str, by: str) -> None:
     """Whatever that account redeemed, or is alone to redeem: a removed account does not come back with it."""
     token = TOKENS.c
     connection.execute(
@@ -121,7 +117,7 @@ def revoke_of_account(connection: Connection, topic_arn: str, aws_id: str) -> No
             token.revoked_at.is_(None),
             or_(token.used_by == aws_id, token.aws_id == aws_id),
         )
-        .values(revoked_at=Now(), revoked_by=REMOVAL)
+        .values(revoked_at=Now(), revoked_by=by)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
@@ -41,8 +41,8 @@ class NewToken:
 
     id: str
     """Its public name, 16 hex digits."""
-    digest: bytes
-    """SHA-256 of its text."""
+    digest: bytes = field(repr=False)
+    """SHA-256 of its text. What a joiner's request is authenticated with follows from it: it is shown nowhere."""
     fed_name: str
     topic_arn: str
     version: Literal["v1", "v2"]
@@ -147,6 +147,17 @@ class AuditRow(AuditEntry):
             "details": dict(self.details),
             "hash": self.hash,
         }
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a look through the whole audit found."""
+
+    entries: int
+    head: str
+    """Hash of the last entry; zeros where there is none."""
+    broken: int | None
+    """Number of the first entry that was changed, or is missing or elsewhere; None where all is as it was."""
 
 
 def rights_text(given: Rights | None) -> str | None:

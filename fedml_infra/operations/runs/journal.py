@@ -5,7 +5,6 @@ A log that cannot be written never stops a run: `problem` says why, once.
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import secrets
@@ -19,6 +18,7 @@ from typing import Any
 
 from fedml_infra.engine.events import SETTLED, EventKind, RunEvent
 from fedml_infra.engine.redaction import Redactor
+from fedml_infra.operations.actor import user
 from fedml_infra.operations.runs.store import SUFFIX, prune, runs_folder
 
 LARGEST = 2_000_000
@@ -68,7 +68,7 @@ class Journal:
                 "message": message,
                 "stack": stack,
                 "project": str(project.resolve()),
-                "user": _user(),
+                "user": user(),
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
             }
@@ -142,10 +142,3 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_redacted(inner, redact) for inner in value]
     return value
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

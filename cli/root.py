@@ -17,14 +17,21 @@ SECTIONS = {
         "recover": Entry("recover", "recover", "Rebuild the stack's state from what is in AWS."),
         "destroy": Entry("destroy", "destroy", "Take everything of the stack down again."),
     },
+    "Members": {
+        "invite": Entry("invite", "invite", "Invite other organisations: make, list and take back invites."),
+    },
     "Looking": {
         "info": Entry("info", "info", "The federation in short; its key is never shown."),
         "outputs": Entry("outputs", "outputs", "What the stack exports: topic, queues, buckets, roles."),
         "verify": Entry(
             "verify", "verify", "Prove that the nodes can publish, receive and share; name what is broken."
         ),
+        "awsinfo": Entry(
+            "awsinfo", "awsinfo", "An AWS account's topics, subscriptions and queues, in one region or in all."
+        ),
         "drift": Entry("drift", "drift", "What in AWS is no longer as the stack made it."),
         "runs": Entry("runs", "runs", "What was run here, and what came of it."),
+        "audit": Entry("audit", "audit", "Who did what to which stack, and what came of it."),
         "stacks": Entry("stacks", "stacks", "The stacks of this folder."),
         "doctor": Entry("doctor", "doctor", "Look at everything that a run depends on, and say how to mend it."),
         "graph": Entry("graph", "graph", "Who publishes to whom, and who receives: text, JSON, Mermaid or SVG."),

@@ -94,6 +94,17 @@ class StoreError(FedmlError):
     """The store of tokens, members and audit could not be opened, read or written."""
 
 
+class BrokenAuditError(FedmlError):
+    """The audit is not as it was written."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Entry {number} of the audit was changed, or is missing or elsewhere; what comes after it proves nothing.",
+            fix="Whoever can write the store's file or database did it: restore it from a backup, and compare.",
+        )
+        self.number = number
+
+
 class ResourceError(FedmlError):
     """AWS, or the engine on its behalf, could not make, change or delete something."""
 

@@ -18,7 +18,7 @@ from fedml_infra.model.rights import Right
 from fedml_infra.operations.actor import actor
 from fedml_infra.operations.hub_change import require_hub
 from fedml_infra.operations.invite_rules import InviteWanted, check, notes_of, notes_of_revoked
-from fedml_infra.operations.load import Stack, load_stack
+from fedml_infra.operations.load import Stack
 from fedml_infra.operations.roster import FED_KEY, require_hub_key
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import NewToken, TokenRow
@@ -45,13 +45,12 @@ class MadeInvite:
     """What a person may not think of."""
 
 
-def create_invite(project: Path, name: str | None, engine: Engine, store: Store, wanted: InviteWanted) -> MadeInvite:
+def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wanted: InviteWanted) -> MadeInvite:
     """Make an invite to a federation that is up, and keep its token's hash.
 
     A hub without a signing key gets one, in its stack file. Raises ConfigurationError for a joiner's stack, one that is
     not up, or an invite that cannot be used; nothing is kept then.
     """
-    stack = load_stack(project, name)
     topic, roster_bucket = _place(stack, engine)
     check(stack.config, wanted, topic)
     token = new_token()

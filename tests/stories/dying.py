@@ -49,17 +49,18 @@ def below(pid: int) -> Iterator[int]:
             yield other
 
 
-def kill(victim: str) -> None:
-    """kill -9, at once."""
+def kill(victim: str, command: int) -> None:
+    """kill -9, at once, of the command with that process id or of what runs below it."""
     if victim == "command":
-        os.kill(os.getpid(), signal.SIGKILL)
-    for pid in list(below(os.getpid())):
+        os.kill(command, signal.SIGKILL)
+        return
+    for pid in list(below(command)):
         try:
             line = Path(f"/proc/{pid}/cmdline").read_text() + "\0"
+            if any(mark in line for mark in MARKS[victim]):
+                os.kill(pid, signal.SIGKILL)
         except OSError:
-            continue
-        if any(mark in line for mark in MARKS[victim]):
-            os.kill(pid, signal.SIGKILL)
+            continue  # it ended by itself
 
 
 class Dying(PulumiEngine):
@@ -83,7 +84,7 @@ class Dying(PulumiEngine):
             if counted := os.environ.get("DYING_COUNT"):
                 Path(counted).write_text(str(self._seen))
             if self._seen == self._number and self._victim != "nobody":
-                kill(self._victim)
+                kill(self._victim, os.getpid())
             if before is not None:
                 before(event)
 
@@ -93,8 +94,10 @@ class Dying(PulumiEngine):
 def main(arguments: list[str]) -> int:
     """Runs the command. DYING_AFTER, in seconds, kills by the clock instead."""
     victim, number, *command = arguments
+    # A shell has what it starts in the background ignore Ctrl-C, and tests with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if seconds := os.environ.get("DYING_AFTER"):
-        timer = threading.Timer(float(seconds), kill, (victim,))
+        timer = threading.Timer(float(seconds), kill, (victim, os.getpid()))
         timer.daemon = True
         timer.start()
     make: Callable[[Path], Dying] = lambda project: Dying(project, victim, int(number))  # noqa: E731

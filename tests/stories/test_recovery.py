@@ -1,185 +1,23 @@
-"""Runs that are killed: the same command again mends what was left, with nothing twice and nothing forgotten."""
+"""What is left, lost or made by hand is taken up again: locks, states, things in AWS that no state has."""
 
 from __future__ import annotations
 
 import json
-import random
-import subprocess
-import sys
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fedml_infra.aws.inventory import Place, inventory
-from fedml_infra.aws.sessions import Access, Keys
-from fedml_infra.engine.stack_files import load
 from fedml_infra.model.tags import ownership_tags
-from fedml_infra.operations.accounts import Accounts
-from fedml_infra.operations.catalogue import catalogue, scaffolding
 from tests.stories.conftest import MakeOrganisation
 from tests.stories.federation import Organisation
+from tests.stories.hub import assert_whole, begin, end, found, hub, must, run, state
 
 pytestmark = pytest.mark.story
-ROOT = Path(__file__).parents[2]
-ALL = Counter(topic=1, subscription=1, queue=2, bucket=2, role=1, policy=1, parameter=1)
-"""What a hub with one node has in AWS."""
-EVENTS = 58
-"""Events of the engine in an `up` of it, and as many in its `destroy`."""
-PARTS = 10
-"""Of the exhaustive tests: each takes every tenth place, so that a few of them are an even sample."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that ended, however."""
-
-    code: int
-    out: str
-    err: str
-
-
-def begin(where: Organisation, victim: str, number: int, *arguments: str, **more: str) -> subprocess.Popen[str]:
-    """Starts a command in which something dies at the engine's event of that number."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.stories.dying", victim, str(number), *arguments],
-        cwd=where.folder,
-        env={**where.env, "PYTHONPATH": str(ROOT), **more},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def end(process: subprocess.Popen[str]) -> Ended:
-    """Waits for it."""
-    out, err = process.communicate(timeout=240)
-    return Ended(process.returncode, out, err)
-
-
-def run(where: Organisation, *arguments: str, **more: str) -> Ended:
-    """A command that nobody kills."""
-    return end(begin(where, "nobody", 0, *arguments, **more))
-
-
-def must(where: Organisation, *arguments: str) -> Ended:
-    """A command that has to succeed."""
-    done = run(where, *arguments)
-    assert done.code == 0, done.err
-    return done
-
-
-def found(where: Organisation) -> Counter[str]:
-    """What the federation has in its account, by kind."""
-    local = where.running.local_aws
-    key, secret = local.credentials(where.account)
-    access = Access(keys=Keys(key, secret), endpoints=(("", local.url),), ca_bundle=str(local.ca_bundle))
-    place = Place(access, where.account, where.region)
-    seen = inventory([place], where.federation, buckets=[bucket(where)])
-    assert not seen.unseen
-    return Counter(str(row.kind) for row in seen.found)
-
-
-def bucket(where: Organisation) -> str:
-    """The node's."""
-    return f"{where.federation}-charite"
-
-
-def state(where: Organisation) -> dict[str, Any]:
-    """The exported deployment."""
-    text = where.must("stack", "export", "-s", where.federation)
-    # Behind it stand the warnings of the engine's own S3 client, where the state is in a bucket.
-    exported, _ = json.JSONDecoder().raw_decode(text)
-    return dict(exported["deployment"])
-
-
-def assert_whole(where: Organisation) -> None:
-    """The state has each thing of the stack once, and AWS has those things and no others."""
-    deployment = state(where)
-    assert not deployment.get("pending_operations")
-    config = load(where.stack_file)
-    entries = catalogue(config, {}, Accounts(where.account, {"charite": where.account}))
-    urns = [row["urn"] for row in deployment["resources"]]
-    assert sorted(urns[1:]) == sorted([*scaffolding(config), *(entry.urn for entry in entries)])
-    assert found(where) == ALL
-
-
-def hub(organisation: MakeOrganisation, federation: str) -> Organisation:
-    """An administrator's stack with one node, not up yet."""
-    made = organisation("hospital", federation)
-    made.hub(members='{aws_id: "222222222222"}', nodes=f"{{pid: charite, s3_bucket: {federation}-charite}}")
-    made.init()
-    return made
-
-
-def killed_twice(where: Organisation, victim: str, up_at: int, destroy_at: int, **more: str) -> None:
-    """`up` and then `destroy`, each killed once and run again."""
-    end(begin(where, victim, up_at, "up", where.federation, "--yes", **more))
-    must(where, "up", where.federation, "--yes")
-    assert_whole(where)
-    end(begin(where, victim, destroy_at, "destroy", where.federation, "--yes", **more))
-    again = run(where, "destroy", where.federation, "--yes")
-    assert again.code in (0, 6), again.err  # 6: the first had done all before it died
-    assert not found(where)
-
-
-@pytest.mark.parametrize(
-    ("victim", "up_at", "destroy_at"), [("command", 27, 14), ("engine", 18, 31), ("provider", 24, 9)]
-)
-def test_one_more_run_mends_what_a_kill_left(organisation: MakeOrganisation, victim, up_at, destroy_at):
-    killed_twice(hub(organisation, f"kill{victim}"), victim, up_at, destroy_at)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("victim", ["command", "engine", "provider", "program"])
-@pytest.mark.parametrize("part", range(PARTS))
-def test_one_more_run_mends_a_kill_at_any_event(organisation: MakeOrganisation, victim: str, part: int):
-    where = hub(organisation, f"any{victim}{part}")
-    for number in range(1 + part, EVENTS + 1, PARTS):
-        killed_twice(where, victim, number, number)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(20))
-def test_one_more_run_mends_a_kill_at_a_random_moment(organisation: MakeOrganisation, seed: int):
-    chance = random.Random(seed)
-    victim = chance.choice(["command", "engine", "provider", "program"])
-    killed_twice(hub(organisation, f"moment{seed}"), victim, 0, 0, DYING_AFTER=str(chance.uniform(0.3, 4.0)))
 
 
 def test_an_untouched_run_needs_no_mending_and_says_nothing_of_it(organisation: MakeOrganisation):
     where = hub(organisation, "calm")
     assert "cut off" not in must(where, "up", "calm", "--yes").err
-    assert_whole(where)
-
-
-def at_once(where: Organisation, number: int) -> None:
-    runs = [begin(where, "nobody", 0, "up", where.federation, "--yes") for _ in range(number)]
-    ended = [end(process) for process in runs]
-    assert {one.code for one in ended} <= {0, 4}, [one.err for one in ended]
-    assert any(one.code == 0 for one in ended)
-    assert all("Another run" in one.err and "@" in one.err for one in ended if one.code == 4)
-    assert_whole(where)
-
-
-def test_of_several_ups_at_once_each_runs_or_says_why_not(organisation: MakeOrganisation):
-    at_once(hub(organisation, "crowd"), 4)
-
-
-@pytest.mark.soak
-def test_of_sixteen_ups_at_once_each_runs_or_says_why_not(organisation: MakeOrganisation):
-    at_once(hub(organisation, "crowd16"), 16)
-
-
-def test_a_second_up_waits_for_the_first_where_it_is_told_to(organisation: MakeOrganisation):
-    where = hub(organisation, "patience")
-    both = [begin(where, "nobody", 0, "up", "patience", "--yes", "--wait") for _ in range(2)]
-    ended = [end(process) for process in both]
-    assert [one.code for one in ended] == [0, 0], [one.err for one in ended]
     assert_whole(where)
 
 

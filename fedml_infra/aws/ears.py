@@ -135,7 +135,7 @@ def stale_ears(access: Access, node: NodeResources) -> tuple[Ear, ...]:
         for url in [url for page in pages for url in page.get("QueueUrls", [])]:
             with suppress(sqs.exceptions.QueueDoesNotExist):
                 said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["CreatedTimestamp"])["Attributes"]
-                if datetime.now(UTC).timestamp() - int(said["CreatedTimestamp"]) > STALE_SECONDS:
+                if datetime.now(UTC).timestamp() - float(said["CreatedTimestamp"]) > STALE_SECONDS:
                     name = url.rpartition("/")[2]
                     found.append(Ear(name, url, queue_arn(node.region, node.account, name), node.topic_arn))
     return tuple(found)

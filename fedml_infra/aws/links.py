@@ -43,9 +43,7 @@ def queue_links(access: Access, region: str, name: str) -> QueueLinks | None:
     sqs = client("sqs", access, region)
     try:
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        said = sqs.get_queue_attributes(
-            QueueUrl=url, AttributeNames=["Policy", "RedrivePolicy", "RedriveAllowPolicy"]
-        ).get("Attributes", {})
+        said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {})
     except Exception as error:
         if is_absent(error):
             return None

@@ -12,12 +12,13 @@ from pydantic import SecretStr
 from fedml_infra.aws.double import InMemoryAws
 from fedml_infra.aws.ears import Ear, ear_name
 from fedml_infra.aws.links import OwnSubscription, QueueLinks
+from fedml_infra.aws.overview import Overview, RegionOverview
 from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
 from fedml_infra.aws.sessions import Access, check_account
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.errors import PolicyError
-from fedml_infra.model.arns import queue_arn
+from fedml_infra.model.arns import Arn, queue_arn
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.tags import owned_by
 
@@ -103,6 +104,25 @@ class InMemoryCloud(InMemoryAws):
         self._allow("ssm:GetParameter", name)
         return SecretStr(self.texts[name]) if name in self.texts else None
 
+    def overview(self, access: Access, regions: Iterable[str]) -> Overview:
+        """The account's topics and queues; the regions that are off are not enabled, denied ones unseen."""
+        seen, off, unseen = [], [], []
+        for region in regions:
+            account = self.account_of(access, region)
+            if region in self.regions_off:
+                off.append(region)
+                continue
+            try:
+                self._allow("sns:ListTopics", region)
+            except PolicyError as error:
+                unseen.append(error.what)
+                continue
+            here = (account, region)
+            topics = [(arn, tuple(rows)) for arn, rows in sorted(self._topics.items()) if _place(arn) == here]
+            queues = [url for url, queue in sorted(self._queues.items()) if _place(queue.arn) == here]
+            seen.append(RegionOverview(region, tuple(topics), tuple(queues)))
+        return Overview(tuple(seen), tuple(off), tuple(unseen))
+
     def delete_state_object(self, url: str) -> None:
         """Remembers it in `dropped_locks`."""
         self.dropped_locks.append(url)
@@ -162,3 +182,8 @@ class InMemoryCloud(InMemoryAws):
             raise PolicyError(f"could not simulate the rights of {caller}: AWS answered AccessDenied")
         wanted = {(action, resource) for one in rights for action in one.actions for resource in one.resources}
         return tuple(Refusal(*pair, explicit=False) for pair in sorted(wanted) if pair[0] in self.denied)
+
+
+def _place(arn: str) -> tuple[str, str]:
+    parsed = Arn.parse(arn)
+    return parsed.account, parsed.region

@@ -10,9 +10,11 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from fedml_infra.aws import callers, deletion, ears, links, roster_object, simulation, standing, state_bucket
+from fedml_infra.aws import overview as overviews
 from fedml_infra.aws.ears import Ear
 from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.live import LiveAws
+from fedml_infra.aws.overview import Overview
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.roster_object import StoredRoster
 from fedml_infra.aws.sessions import Access
@@ -76,6 +78,10 @@ class Cloud(Aws, Protocol):
         """See `aws.links.parameter_text`."""
         ...
 
+    def overview(self, access: Access, regions: Iterable[str]) -> Overview:
+        """See `aws.overview.overview`."""
+        ...
+
     def clock_ahead(self, access: Access, region: str) -> float:
         """See `aws.standing.clock_ahead`."""
         ...
@@ -111,6 +117,7 @@ class LiveCloud(LiveAws):
     queue_links = staticmethod(links.queue_links)
     own_subscription = staticmethod(links.own_subscription)
     parameter_text = staticmethod(links.parameter_text)
+    overview = staticmethod(overviews.overview)
     clock_ahead = staticmethod(standing.clock_ahead)
     region_enabled = staticmethod(standing.region_enabled)
     topic_state = staticmethod(standing.topic_state)

@@ -20,7 +20,7 @@ from fedml_infra.store.place import StorePlace
 if sys.platform != "win32":
     import fcntl
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration."""
 BUSY = 60.0
 """Seconds that a write waits for those before it; each takes milliseconds."""

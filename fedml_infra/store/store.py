@@ -10,15 +10,18 @@ from sqlalchemy import select
 
 from fedml_infra.store.audit import Audit
 from fedml_infra.store.challenges import Challenges
+from fedml_infra.store.customers import Customers
 from fedml_infra.store.database import Database, open_database
+from fedml_infra.store.jobs import Jobs
 from fedml_infra.store.members import Members
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.tables import Now
 from fedml_infra.store.tokens import Tokens
+from fedml_infra.store.workspaces import Workspaces
 
 
 class Store:
-    """Tokens, members, challenges and audit of one place. May be used by several threads; close it in the end."""
+    """All that is kept in one place. May be used by several threads; close it in the end."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,6 +29,9 @@ class Store:
         self.audit = Audit(database)
         self.challenges = Challenges(database)
         self.members = Members(database)
+        self.customers = Customers(database)
+        self.workspaces = Workspaces(database)
+        self.jobs = Jobs(database)
 
     @property
     def place(self) -> StorePlace:

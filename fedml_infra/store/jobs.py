@@ -1,0 +1,295 @@
+"""Jobs: the row is the truth about a run. Each step is one statement that looks and writes, by the database's clock."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Insert,
+    Row,
+    Select,
+    Update,
+    and_,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy import update as updated
+from sqlalchemy.exc import IntegrityError
+
+from fedml_infra.errors import ConfigurationError
+from fedml_infra.store.database import Database
+from fedml_infra.store.service_tables import JOBS
+from fedml_infra.store.service_values import Ending, Job, JobState, NewJob, Progress
+from fedml_infra.store.tables import Now
+
+ADMIT = "admit"
+"""The kind of job of which a stack has one at most in the queue: it takes in whoever was admitted by then."""
+MOST_ATTEMPTS = 3
+"""Runs of one job: a run whose worker died is begun again, but not for ever."""
+GAVE_UP = "The run was cut off {} times, and is not tried again: start it anew, it goes on where it was."
+
+_JOB = [column for column in JOBS.columns if column.name != "stack_key"]
+_QUEUED, _RUNNING = str(JobState.QUEUED), str(JobState.RUNNING)
+_ENDED = [str(state) for state in JobState if state.ended]
+
+
+class IdempotencyError(ConfigurationError):
+    """An idempotency key that came with another request before."""
+
+
+class Jobs:
+    """The jobs of all customers that share the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def submit(self, new: NewJob) -> Job:
+        """Queue a job; the one that is there where its idempotency key came before, or, for an admission, where one of
+        that stack is queued already. Raises IdempotencyError where the key came with another request.
+        """
+        values = asdict(new) | {
+            "id": secrets.token_hex(16),
+            "stack_key": new.stack_key,
+            "state": _QUEUED,
+            "not_before": Now(),
+            "created_at": Now(),
+            "attempts": 0,
+            "cancel_requested": False,
+        }
+        while True:
+            with self._database.writing() as connection:
+                made = _unless_one_is_there(connection, JOBS.insert().values(values))
+            if made is not None:
+                return made
+            there = self._there(new)
+            if there is not None:
+                return there
+
+    def _there(self, new: NewJob) -> Job | None:
+        job = JOBS.c
+        if new.idempotency_key is not None:
+            wanted = and_(job.cid == new.cid, job.idempotency_key == new.idempotency_key)
+        else:
+            wanted = and_(job.stack_key == new.stack_key, job.kind == ADMIT, job.state == _QUEUED)
+        with self._database.reading() as connection:
+            found = connection.execute(select(*_JOB).where(wanted)).one_or_none()
+        if found is None:
+            return None
+        there = _job(found)
+        if (there.kind, there.pid, there.fingerprint) != (new.kind, new.pid, new.fingerprint):
+            raise IdempotencyError(
+                "This Idempotency-Key came with another request before.", fix="Use a new key for a new request."
+            )
+        return there
+
+    def get(self, job_id: str) -> Job | None:
+        """The job of that id."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(*_JOB).where(JOBS.c.id == job_id)).one_or_none()
+        return _job(found) if found is not None else None
+
+    def list(self, cid: str | None = None, *, pid: str | None = None, limit: int = 1000) -> tuple[Job, ...]:
+        """A customer's jobs, or everybody's; the newest first."""
+        wanted = select(*_JOB).order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
+        if cid is not None:
+            wanted = wanted.where(JOBS.c.cid == cid)
+        if pid is not None:
+            wanted = wanted.where(JOBS.c.pid == pid)
+        with self._database.reading() as connection:
+            return tuple(_job(found) for found in connection.execute(wanted))
+
+    def waiting(self, cid: str | None = None) -> int:
+        """How many are queued or running."""
+        wanted = select(JOBS.c.id).where(JOBS.c.state.in_([_QUEUED, _RUNNING]))
+        if cid is not None:
+            wanted = wanted.where(JOBS.c.cid == cid)
+        with self._database.reading() as connection:
+            return len(connection.execute(wanted).all())
+
+    def claim(self, worker: str, lease: timedelta) -> Job | None:
+        """Start the oldest job that may start, for `lease` at first; None where there is none.
+
+        Of several workers that ask at the same time each gets another job, or none.
+        """
+        # Not IN: PostgreSQL may run that subquery several times, and pass over the row that it has just locked itself.
+        return self._start(JOBS.c.id == _first_to_start().scalar_subquery(), worker, lease)
+
+    def start(self, job_id: str, worker: str, lease: timedelta) -> Job | None:
+        """The same for one job; None where it may not start now."""
+        return self._start(and_(JOBS.c.id == job_id, _may_start(JOBS)), worker, lease)
+
+    def _start(self, which: ColumnElement[bool], worker: str, lease: timedelta) -> Job | None:
+        statement = (
+            updated(JOBS)
+            .where(which, JOBS.c.state == _QUEUED)
+            .values(
+                state=_RUNNING,
+                worker=worker,
+                lease_until=Now() + _span(lease),
+                attempts=JOBS.c.attempts + 1,
+                started_at=Now(),
+            )
+        )
+        with self._database.writing() as connection:
+            return _unless_one_is_there(connection, statement)
+
+    def beat(self, job_id: str, worker: str, lease: timedelta, progress: Progress | None = None) -> bool | None:
+        """Begin the lease of a run anew. Whether it is to be cancelled; None where it is no longer this worker's."""
+        values: dict[str, Any] = {"lease_until": Now() + _span(lease)}
+        if progress is not None:
+            values["progress"] = json.dumps(asdict(progress))
+        found = self._of_worker(job_id, worker, values, JOBS.c.cancel_requested)
+        return None if found is None else bool(found[0])
+
+    def end(self, job_id: str, worker: str, ending: Ending) -> bool:
+        """End a run; False where it is this worker's no longer, and nothing was written."""
+        return self._of_worker(job_id, worker, _ended(ending), JOBS.c.id) is not None
+
+    def put_back(self, job_id: str, worker: str, wait: timedelta) -> bool:
+        """Queue a run again, which waits for something else; it is no attempt. False as `end`."""
+        values = {
+            "state": _QUEUED,
+            "not_before": Now() + _span(wait),
+            "worker": None,
+            "lease_until": None,
+            "attempts": JOBS.c.attempts - 1,
+        }
+        return self._of_worker(job_id, worker, values, JOBS.c.id) is not None
+
+    def cancel(self, job_id: str, cid: str | None = None) -> Job | None:
+        """Cancel a queued job at once, and ask a running one to stop; None where there is none (of that customer)."""
+        mine = and_(JOBS.c.id == job_id, *([JOBS.c.cid == cid] if cid is not None else []))
+        with self._database.writing() as connection:
+            connection.execute(updated(JOBS).where(mine, JOBS.c.state == _RUNNING).values(cancel_requested=True))
+            connection.execute(
+                updated(JOBS).where(mine, JOBS.c.state == _QUEUED).values(cancel_requested=True, **_ended(CANCELLED))
+            )
+            found = connection.execute(select(*_JOB).where(mine)).one_or_none()
+        return _job(found) if found is not None else None
+
+    def rescue(self) -> tuple[Job, ...]:
+        """Take the jobs whose lease is over from their workers: queued again, or failed after too many attempts.
+
+        Returns them as they are now.
+        """
+        over = and_(JOBS.c.state == _RUNNING, JOBS.c.lease_until < Now())
+        again = {"state": _QUEUED, "worker": None, "lease_until": None, "not_before": Now()}
+        gave_up = _ended(Ending(JobState.FAILED, 500, GAVE_UP.format(MOST_ATTEMPTS)))
+        with self._database.writing() as connection:
+            rows = [
+                *_all(connection, updated(JOBS).where(over, JOBS.c.cancel_requested).values(_ended(CANCELLED))),
+                *_all(connection, updated(JOBS).where(over, JOBS.c.attempts >= MOST_ATTEMPTS).values(gave_up)),
+            ]
+            rows += _all(connection, updated(JOBS).where(over, _no_newer_admission()).values(again))
+            # An admission that was cut off, where the next one waits already: that one does its work too.
+            rows += _all(connection, updated(JOBS).where(over).values(_ended(TAKEN_OVER)))
+        return tuple(rows)
+
+    def prune(self, older: timedelta) -> int:
+        """Delete the jobs that ended longer ago than that; how many."""
+        done = and_(JOBS.c.state.in_(_ENDED), JOBS.c.finished_at < Now() - _span(older))
+        with self._database.writing() as connection:
+            return len(connection.execute(delete(JOBS).where(done).returning(JOBS.c.id)).all())
+
+    def next_start(self) -> datetime | None:
+        """When the next queued job may start, as far as time alone decides; None where none is queued."""
+        wanted = select(JOBS.c.not_before).where(JOBS.c.state == _QUEUED).order_by(JOBS.c.not_before)
+        with self._database.reading() as connection:
+            found: datetime | None = connection.execute(wanted.limit(1)).scalar()
+        return found
+
+    def _of_worker(self, job_id: str, worker: str, values: dict[str, Any], told: ColumnElement[Any]) -> Row[Any] | None:
+        statement = (
+            updated(JOBS)
+            .where(JOBS.c.id == job_id, JOBS.c.worker == worker, JOBS.c.state == _RUNNING)
+            .values(values)
+            .returning(told)
+        )
+        with self._database.writing() as connection:
+            return connection.execute(statement).one_or_none()
+
+
+CANCELLED = Ending(JobState.CANCELLED, 409, "Job was cancelled")
+TAKEN_OVER = Ending(JobState.FINISHED, 200, "Job is finished")
+
+
+def _ended(ending: Ending) -> dict[str, Any]:
+    return {
+        "state": str(ending.state),
+        "status_code": ending.status_code,
+        "status_string": ending.status_string,
+        "result": json.dumps(dict(ending.result)),
+        "finished_at": Now(),
+        "worker": None,
+        "lease_until": None,
+        # What was asked for holds credentials; nobody needs them any more.
+        "request": None,
+    }
+
+
+def _may_start(job: FromClause) -> ColumnElement[bool]:
+    """Queued, its time has come, and no other job of its stack runs."""
+    other = JOBS.alias("other")
+    busy = exists(select(other.c.id).where(other.c.stack_key == job.c.stack_key, other.c.state == _RUNNING))
+    return and_(job.c.state == _QUEUED, job.c.not_before <= Now(), ~busy)
+
+
+def _first_to_start() -> Select[Any]:
+    # An alias, since a subquery on the table that is updated would be about its row.
+    job = JOBS.alias("job")
+    wanted = select(job.c.id).where(_may_start(job)).order_by(job.c.created_at, job.c.id).limit(1)
+    # PostgreSQL: others' rows that are being started are passed over. SQLite holds its file, and needs nothing.
+    return wanted.with_for_update(skip_locked=True, of=job)
+
+
+def _no_newer_admission() -> ColumnElement[bool]:
+    other = JOBS.alias("other")
+    waits = select(other.c.id).where(
+        other.c.stack_key == JOBS.c.stack_key, other.c.kind == ADMIT, other.c.state == _QUEUED
+    )
+    return or_(JOBS.c.kind != ADMIT, ~exists(waits))
+
+
+def _span(span: timedelta) -> ColumnElement[int]:
+    return literal(span // timedelta(milliseconds=1), BigInteger)
+
+
+def _unless_one_is_there(connection: Connection, statement: Insert | Update) -> Job | None:
+    """The row that was written; None where there was none to write, or an index has one like it already."""
+    try:
+        with connection.begin_nested():
+            found = connection.execute(statement.returning(*_JOB)).one_or_none()
+    except IntegrityError:
+        return None
+    return _job(found) if found is not None else None
+
+
+def _all(connection: Connection, statement: Update) -> Iterable[Job]:
+    return [_job(found) for found in connection.execute(statement.returning(*_JOB))]
+
+
+def _job(found: Row[Any]) -> Job:
+    row = dict(found._mapping)
+    progress = json.loads(row.pop("progress") or "null")
+    return Job(
+        **row
+        | {
+            "state": JobState(row["state"]),
+            "result": json.loads(row["result"] or "{}"),
+            "progress": Progress(**progress) if progress else None,
+            "request": bytes(row["request"]) if row["request"] is not None else None,
+            "fingerprint": bytes(row["fingerprint"]) if row["fingerprint"] is not None else None,
+        }
+    )

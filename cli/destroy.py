@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,7 +87,7 @@ def destroy(
         return
     lifted = " It is protected; that is lifted." if plan.protected else ""
     require(f"Delete all of {on.name}?{lifted}", yes=yes)
-    removes = _removes_file(keep_file, yes=yes)
+    removes = removes_file(keep_file, yes=yes)
     with progress(f"Destroying {on.name}", on) as view:
         wanted = RunOptions(
             ignore_protect=plan.protected,
@@ -107,8 +108,8 @@ def destroy(
         print_json({**document, "destroyed": True, "file_removed": removes, "seconds": round(result.seconds, 3)})
 
 
-def print_plan(plan: DestroyPlan) -> None:
-    """What goes, on standard output."""
+def print_plan(plan: DestroyPlan, *, kept: Collection[str] = ()) -> None:
+    """What goes, on standard output; of the buckets with payloads those `kept` stay."""
     from fedml_infra.engine.events import short_type
 
     from .output import counted, warn
@@ -120,12 +121,13 @@ def print_plan(plan: DestroyPlan) -> None:
             f"  {click.style('-', fg='red')} {number} {kind}: {', '.join(names[:4])}{' …' if number > 4 else ''}"
         )
     for place in plan.payloads:
-        click.echo(f"  {click.style('!', fg='red', bold=True)} bucket {place.bucket} holds payloads")
+        fate = "and stays" if place.bucket in kept else "that go"
+        click.echo(f"  {click.style('!', fg='red', bold=True)} bucket {place.bucket} holds payloads, {fate}")
     for warning in plan.warnings:
         warn(warning)
 
 
-def _removes_file(keep: bool | None, *, yes: bool) -> bool:
+def removes_file(keep: bool | None, *, yes: bool) -> bool:
     """Whether the stack file goes too. Only said or agreed to: what it holds cannot be made again."""
     if keep is not None:
         return not keep

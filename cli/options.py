@@ -32,7 +32,13 @@ def directory(command: F) -> F:
 
 def stack(command: F) -> F:
     """The stack, as first argument or `-s`; passed on as `given` and `stack_option`."""
-    command = click.option(
+    command = stack_option(command)
+    return click.argument("given", metavar="[STACK]", required=False, shell_complete=complete_stacks)(command)
+
+
+def stack_option(command: F) -> F:
+    """The stack as `-s` alone, where the arguments are something else; passed on as `stack_option`."""
+    return click.option(
         "-s",
         "--stack",
         "stack_option",
@@ -40,7 +46,6 @@ def stack(command: F) -> F:
         shell_complete=complete_stacks,
         help="The stack, where it is not the first argument.",
     )(directory(command))
-    return click.argument("given", metavar="[STACK]", required=False, shell_complete=complete_stacks)(command)
 
 
 def as_json(command: F) -> F:

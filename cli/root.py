@@ -19,6 +19,14 @@ SECTIONS = {
     },
     "Members": {
         "invite": Entry("invite", "invite", "Invite other organisations: make, list and take back invites."),
+        "members": Entry("members", "members", "Who is in the federation, and what each may do."),
+        "rotate-key": Entry("rotate_key", "rotate_key", "Give the federation a new key, and see who has it."),
+        "sync": Entry("sync", "sync", "Bring a member's stack to what its hub has published."),
+        "schedule": Entry("schedule", "schedule", "How often nodes synchronise: shown, or changed by the hub."),
+        "topology": Entry(
+            "topology", "topology", "Who may publish and receive by default: shown, or changed by the hub."
+        ),
+        "leave": Entry("leave", "leave", "A member's own way out: its side is taken down, its data kept."),
     },
     "Looking": {
         "info": Entry("info", "info", "The federation in short; its key is never shown."),

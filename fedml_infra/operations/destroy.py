@@ -16,6 +16,9 @@ from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import Resource, State
 from fedml_infra.operations.up import outputs_of
 
+NAMED_AT_MOST = 10
+"""Members that a warning names."""
+
 
 @dataclass(frozen=True)
 class Payloads:
@@ -38,8 +41,8 @@ class DestroyPlan:
     """All that the state has, components and providers too: what a run counts."""
     protected: bool
     payloads: tuple[Payloads, ...]
-    members: int
-    """Other organisations' accounts that lose the topic; 0 for a joiner's stack."""
+    members: tuple[str, ...]
+    """Other organisations' accounts that lose the topic; none for a joiner's stack."""
     adopted: tuple[str, ...]
     """Buckets that were adopted, and so stay."""
 
@@ -48,9 +51,11 @@ class DestroyPlan:
         """What a person may not think of."""
         found = []
         if self.members:
+            named = ", ".join(self.members[:NAMED_AT_MOST])
+            more = f" and {len(self.members) - NAMED_AT_MOST} more" if len(self.members) > NAMED_AT_MOST else ""
             found.append(
-                f"The topic goes, and with it the subscriptions of {self.members} member "
-                f"account{'s' if self.members > 1 else ''}: their nodes get no more messages."
+                f"The topic goes, and with it the subscriptions of the members {named}{more}: their nodes get no more "
+                "messages. Each takes its own side down with `fedml-infra leave`."
             )
         found.extend(f"Bucket {bucket} was adopted: it stays, with all that is in it." for bucket in self.adopted)
         return tuple(found)
@@ -88,7 +93,7 @@ def plan_destroy(recovery: Recovery, *, only_look: bool = False) -> DestroyPlan:
         total=len(state.resources),
         protected=state.protected,
         payloads=tuple(outcome.item for outcome in each(holds, found) if outcome.unwrap()),
-        members=len(stack.config.members),
+        members=tuple(member.aws_id for member in stack.config.members),
         adopted=tuple(str(node.s3_bucket) for node in stack.config.nodes if node.adopt_bucket),
     )
 

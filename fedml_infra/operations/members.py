@@ -11,8 +11,9 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.subscriptions import Subscription, receivers
 from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.arns import Arn
+from fedml_infra.model.fields import Sharing
 from fedml_infra.model.mistake import MistakeError
-from fedml_infra.model.rights import Right, Rights, Topology, default_rights
+from fedml_infra.model.rights import Rights
 from fedml_infra.model.rights import rights as read_rights
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import NAMESPACE
@@ -21,6 +22,7 @@ from fedml_infra.operations.hub_change import Edit
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.rotate import rights_in_force
 from fedml_infra.operations.tools import Cloud
+from fedml_infra.operations.topology import rights_said
 
 MEMBERS = NAMESPACE + "members"
 
@@ -144,13 +146,6 @@ def set_rights(config: StackConfig, account: str, rights: Rights) -> Edit:
     return edit
 
 
-def rights_said(topology: Topology, rights: Rights) -> list[str] | None:
-    """A member's rights as an entry says them: in the order of the contract; None where the topology gives them."""
-    if topology is not Topology.HYBRID and rights == default_rights(topology, "member"):
-        return None
-    return [str(right) for right in Right if right in rights]
-
-
 def remove_member(config: StackConfig, outputs: Mapping[str, Any], account: str) -> Edit:
     """The edit that takes a member out. One that the file no longer has, and the last run had, is no mistake: that
     removal was begun. ConfigurationError for an account that is neither."""
@@ -166,39 +161,6 @@ def remove_member(config: StackConfig, outputs: Mapping[str, Any], account: str)
     return edit
 
 
-def add_member(
-    config: StackConfig, account: str, *, rights: Rights | None, pids: Collection[str], public_key: str | None
-) -> Edit:
-    """The edit that writes a member into the file by hand, without an invite.
-
-    ConfigurationError for an account that is a member with other rights, pids or key.
-    """
-    entry: dict[str, Any] = {"aws_id": account}
-    said = None if rights is None else rights_said(config.topology, rights)
-    if said is not None:
-        entry["rights"] = said
-    if pids:
-        entry["nodes"] = list(pids)
-    if public_key is not None:
-        entry["public_key"] = public_key
-    for member in config.members:
-        same = (rights is None or config.member_rights(member) == rights) and (
-            (member.nodes, member.public_key) == (tuple(pids), public_key)
-        )
-        if member.aws_id == account and not same:
-            raise ConfigurationError(
-                f"Account {account} is a member of {config.fed_name} already, with other rights, nodes or key.",
-                fix="`fedml-infra members set-rights` changes its rights; its nodes stand in the stack file.",
-            )
-
-    def edit(values: dict[str, Any]) -> None:
-        there = entries(values, MEMBERS)
-        if not any(str(each["aws_id"]) == account for each in there):
-            values[MEMBERS] = [*there, entry]
-
-    return edit
-
-
 def require_member(config: StackConfig, account: str, *, also: Collection[str] = ()) -> None:
     """Raise ConfigurationError for an account that is no member by the file, nor `also`."""
     known = dict.fromkeys([*(member.aws_id for member in config.members), *also])
@@ -207,3 +169,17 @@ def require_member(config: StackConfig, account: str, *, also: Collection[str] =
             f"Account {account} is no member of {config.fed_name}.",
             fix=f"Its members are {', '.join(known)}." if known else "It has no members.",
         )
+
+
+def after_removal(config: StackConfig) -> tuple[str, ...]:
+    """What a removal does not undo at once, in plain sentences. Pure."""
+    found = [
+        "The same queues can be subscribed again only after 72 hours, as AWS has it: a member that comes back sooner "
+        "takes another pid.",
+        "A member that has not synchronised still uses the old key until it does.",
+    ]
+    if config.sharing is Sharing.STS:
+        found.insert(
+            1, "Credentials in messages that it already has let it read those payloads until they expire, in an hour."
+        )
+    return tuple(found)

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fedml_infra.errors import ConfigurationError
+from fedml_infra.model.fields import choice
+from fedml_infra.model.mistake import MistakeError
 from fedml_infra.model.rights import Right, Rights, Topology, default_rights
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import NAMESPACE
@@ -35,6 +38,14 @@ class Exempt:
         name = f"Account {self.who}" if self.kind == "member" else f"Node {self.who}"
         said = " and ".join(str(right) for right in Right if right in self.rights)
         return f"{name} keeps what was given to it: {said}."
+
+
+def parse_topology(text: str) -> Topology:
+    """A topology by its name. ConfigurationError otherwise."""
+    try:
+        return Topology(choice(Topology)(text))
+    except MistakeError as error:
+        raise ConfigurationError(f"topology: {error.what}", fix=error.fix) from None
 
 
 def exempt(config: StackConfig, topology: Topology) -> tuple[Exempt, ...]:
@@ -62,6 +73,13 @@ def set_topology(config: StackConfig, topology: Topology) -> Edit:
                     _say(entry, rights, before, topology, side)
 
     return edit
+
+
+def rights_said(topology: Topology, rights: Rights) -> list[str] | None:
+    """The rights of a member, or of a joiner's node, as its entry says them; None where the topology gives them."""
+    if topology is not Topology.HYBRID and rights == default_rights(topology, "member"):
+        return None
+    return [str(right) for right in Right if right in rights]
 
 
 def _say(entry: dict[str, Any], rights: Rights, before: Topology, after: Topology, side: Any) -> None:

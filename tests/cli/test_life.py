@@ -342,7 +342,7 @@ def test_destroy_never_asks_without_a_terminal(up: World, run: Run, monkeypatch:
 def test_destroy_with_preview_says_what_goes_and_stops(up: World, run: Run) -> None:
     done = run("destroy", "--preview", "--json")
     assert {each["type"] for each in done.json["resources"]} >= {TOPIC, QUEUE}
-    assert "1 member account" in done.json["warnings"][0]
+    assert f"the subscriptions of the members {MEMBER}:" in done.json["warnings"][0]
     assert up.engine.outputs("cardio")
 
 

@@ -39,7 +39,7 @@ def application() -> Any:
     from ministack.core import iam_actions, iam_evaluator
     from ministack.services import iam, s3, sns
 
-    mend_subscribe(sns, iam_evaluator)
+    mend_subscribe(sns, iam_evaluator, iam_actions)
     mend_unsubscribe(sns)
     mend_list_subscriptions(sns)
     mend_condition_keys(iam_evaluator, iam, s3)
@@ -55,12 +55,23 @@ def account_of(access_key: str) -> str:
     return find_iam_access_key_account(access_key) or _account_from_sts_session(access_key) or access_key
 
 
-def mend_subscribe(sns: Any, evaluator: Any) -> None:
+def mend_subscribe(sns: Any, evaluator: Any, actions: Any) -> None:
     """`sns:Protocol` and `sns:Endpoint` are there when a topic policy judges a Subscribe.
 
     MiniStack leaves them out, so a Deny of all but SQS endpoints of the federation's name would deny everyone
-    (https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html, condition keys).
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html, condition keys). It judges twice:
+    users and roles with their own policies too, at the door, and everybody by the topic's in the service.
     """
+    original_keys = actions.request_tag_context
+
+    def keys_at_the_door(service: str, action: str, body: bytes, parameters: Parameters) -> dict[str, Any]:
+        found: dict[str, Any] = original_keys(service, action, body, parameters)
+        if action == "sns:Subscribe":
+            for name in ("Protocol", "Endpoint"):
+                found[f"sns:{name.lower()}"] = actions._query_param(parameters, name)
+        return found
+
+    actions.request_tag_context = keys_at_the_door
     original_subscribe, original_context = sns._subscribe, evaluator.EvalContext
     asked: ContextVar[dict[str, str] | None] = ContextVar("asked", default=None)
 

@@ -147,6 +147,28 @@ def test_nothing_else_may_subscribe(ministack: LocalAws, protocol: str, endpoint
     assert refusal(lambda: world.client("sns", MEMBER).subscribe(**call)) in DENIALS
 
 
+def a_user(world: World, account: str) -> Any:
+    """An SNS client of a user who may do everything in the account."""
+    iam = world.client("iam", account)
+    iam.create_user(UserName=world.name)
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam.put_user_policy(UserName=world.name, PolicyName="all", PolicyDocument=document(everything))
+    made = iam.create_access_key(UserName=world.name)["AccessKey"]
+    return world.aws.session_with(made["AccessKeyId"], made["SecretAccessKey"], region=REGION).client("sns")
+
+
+@pytest.mark.parametrize("account", [HUB, MEMBER])
+def test_a_user_of_an_account_subscribes_as_its_root_does(ministack: LocalAws, account: str) -> None:
+    """A user is judged at the door too, where the topic's policy counts as well."""
+    world = World(ministack, f"user-{account}")
+    topic = only_own_queues(world)
+    world.queue(account)
+    user = a_user(world, account)
+    call = {"TopicArn": topic, "Protocol": "sqs"}
+    assert refusal(lambda: user.subscribe(**call, Endpoint=world.queue_arn(account))) is None
+    assert refusal(lambda: user.subscribe(**call, Endpoint=f"arn:aws:sqs:{REGION}:{account}:x")) in DENIALS
+
+
 def test_what_one_call_asked_does_not_count_for_the_next(ministack: LocalAws) -> None:
     """Publish is judged without the keys of a Subscribe before it."""
     world = World(ministack, "keys-forgotten")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import sys
-from pathlib import Path
 
 from tests.cli.conftest import Run
+from tests.cli.terminal import in_terminal
 from tests.operations.worlds import HUB_FILE, World
 
-ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -27,31 +24,8 @@ sys.exit(cli.main(["-C", *sys.argv[1:]], tools=Tools(InMemoryCloud({Access(): "1
 
 def at_terminal(here: World, *arguments: str, answer: str = "", env: dict[str, str] | None = None) -> tuple[int, str]:
     """Runs a command line at a terminal of its own, gives the answer to its first question; exit code and screen."""
-    return in_terminal(sys.executable, "-c", PROGRAM, str(here.project), *arguments, answer=answer, env=env)
-
-
-def in_terminal(*command: str, answer: str = "", env: dict[str, str] | None = None) -> tuple[int, str]:
-    """The same of any program."""
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        os.environ.update({"TERM": "xterm-256color", "COLUMNS": "120"} | (env or {}))
-        os.execv(command[0], command)
-    seen = b""
-    while True:
-        try:
-            read = os.read(screen, 4096)
-        except OSError:  # Linux says so when the other side is gone
-            break
-        if not read:
-            break
-        seen += read
-        if answer and b"[y/N]" in seen:
-            os.write(screen, f"{answer}\n".encode())
-            answer = ""
-    _, status = os.waitpid(pid, 0)
-    os.close(screen)
-    return os.waitstatus_to_exitcode(status), seen.decode(errors="replace")
+    answers = [("[y/N]", answer)] if answer else []
+    return in_terminal(sys.executable, "-c", PROGRAM, str(here.project), *arguments, answers=answers, env=env)
 
 
 def test_yes_goes_on(here: World) -> None:

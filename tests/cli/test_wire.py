@@ -13,6 +13,7 @@ import pytest
 
 from fedml_infra.errors import UnreadableError
 from tests.cli.conftest import Done, Run
+from tests.cli.terminal import in_terminal
 from tests.wire import openssl
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +184,37 @@ def test_no_option_takes_a_secret_itself(run: Run) -> None:
         shown = run("wire", command, "--help").out
         assert "--key " not in shown
         assert "--passphrase " not in shown
+
+
+COMMAND = (sys.executable, "-c", "import sys, cli; sys.exit(cli.main())", "wire")
+ASKED, AGAIN = "The invite's passphrase: ", "The same again: "
+BARE = {"FEDML_INFRA_PASSPHRASE": ""}
+
+
+def test_at_a_terminal_a_new_passphrase_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "map").write_text(json.dumps(MAP), encoding="utf-8")
+    answers = [(ASKED, "zoo zone"), (AGAIN, "zoo zone")]
+    words = ("encrypt", "--what", "invite", "--v1")
+    code, screen = in_terminal(*COMMAND, *words, answers=answers, stdin=tmp_path / "map", env=BARE)
+    assert code == 0, screen
+    assert "zoo zone" not in screen
+    *_, blob = screen.split()
+    (tmp_path / "blob").write_text(blob, encoding="utf-8")
+    words, answers = ("decrypt", "--what", "invite"), [(ASKED, "zoo zone")]
+    code, screen = in_terminal(*COMMAND, *words, answers=answers, stdin=tmp_path / "blob", env=BARE)
+    assert code == 0, screen
+    assert "zoo zone" not in screen
+    assert json.loads(screen[screen.index("{") :]) == MAP
+
+
+def test_at_a_terminal_two_passphrases_that_differ_encrypt_nothing(tmp_path: Path) -> None:
+    (tmp_path / "map").write_text("{}", encoding="utf-8")
+    answers = [(ASKED, "zoo zone"), (AGAIN, "zoo zero")]
+    words = ("encrypt", "--what", "invite", "--v1")
+    code, screen = in_terminal(*COMMAND, *words, answers=answers, stdin=tmp_path / "map", env=BARE)
+    assert code == 2, screen
+    assert "The two were not the same" in screen
+    assert "zoo" not in screen
 
 
 def test_without_a_terminal_nothing_is_asked(feed: Feed) -> None:

@@ -20,6 +20,7 @@ from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.summary import federation_summary
 from fedml_infra.model.tags import ownership_tags
 from fedml_infra.policies.stack_policies import bucket_readers
+from fedml_infra.program.ahead import Imports
 from fedml_infra.program.hub import Hub, HubArgs
 from fedml_infra.program.node import Node, NodeArgs, node_secret
 from fedml_infra.program.providers import Providers
@@ -60,11 +61,13 @@ class Federation(pulumi.ComponentResource):
         self._name = name
         for note in args.config.notes:
             pulumi.log.warn(note, self)
+        services = Imports(nodes=bool(args.config.nodes))
         self._access = Providers(name, region=args.config.region, settings=args.settings, parent=self)
         account = self._access.account(None)
         topic_arn = args.config.aws_topic_arn or hub_resources(args.config, account).topic_arn
         planned = {node.pid: self._plan(node, topic_arn) for node in args.config.nodes}
         accounts = {pid: node.account for pid, node in planned.items()}
+        services.wait()
         self._bucket_readers = bucket_readers(args.config, account=account, node_accounts=accounts)
         hub = self._hub(hub_resources(args.config, account), planned, args.settings) if args.config.is_hub else None
         self.hub = hub

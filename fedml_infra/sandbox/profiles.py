@@ -65,13 +65,14 @@ def ensure(accounts: Iterable[str]) -> None:
 
     For the processes that a sandbox's environment reaches: the emulated provider, and commands.
     """
-    from fedml_infra.sandbox.sandbox import status
-
     named = os.environ.get(CONFIG_VARIABLE, "")
     file = Path(named)
     wanted = frozenset(accounts)
     if not wanted or file.name != "config" or not _ours(file) or wanted <= _regions(file).keys():
         return
+    # Only here: it brings the whole sandbox with it, which every start of the provider would wait for.
+    from fedml_infra.sandbox.sandbox import status
+
     directory = file.parent.parent
     running = status(directory)
     if running is not None:

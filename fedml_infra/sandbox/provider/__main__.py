@@ -43,8 +43,8 @@ def main() -> None:
     _, port = serve(connections, arguments.port or 0)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # Imported while the engine is still starting the program; the first call to AWS then finds it there.
-    threading.Thread(target=import_module, args=("botocore.session",), daemon=True).start()
+    # Imported while the engine is still shaking hands; the first call to AWS then finds it there.
+    threading.Thread(target=import_module, args=("botocore.auth",), daemon=True).start()
     while not (asked_to_end.is_set() and not connections.busy):
         if arguments.port is None and os.getppid() != parent:
             break

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fedml_infra.sandbox.provider.caller import caller
 from fedml_infra.sandbox.provider.clients import Clients
 from fedml_infra.sandbox.provider.configuration import Settings
 from fedml_infra.sandbox.provider.credentials import Keys, Role
@@ -83,9 +84,16 @@ class Connection:
         """The account of this provider's keys, asked of STS once."""
         with self._lock:
             if self._account is None:
-                answer = self.client("sts", self.settings.sts_region).get_caller_identity()
-                self._account = str(answer["Account"])
+                self._account = self.caller(self.settings.sts_region)["Account"]
             return self._account
+
+    def caller(self, region: str) -> Mapping[str, str]:
+        """Account, Arn and UserId of this provider's keys, asked of STS now."""
+        settings = self.settings
+        url = require_loopback(settings.endpoint("sts"), "sts")
+        told = caller(url, region, self._current_keys(), settings.ca_bundle)
+        answer: Mapping[str, str] = told or self.client("sts", region).get_caller_identity()
+        return answer
 
     @property
     def local_aws(self) -> LocalAws:

@@ -40,6 +40,11 @@ class Context:
         return self._connection.account
 
     @property
+    def caller(self) -> Mapping[str, str]:
+        """Account, Arn and UserId of these credentials, asked of STS in this region."""
+        return self._connection.caller(self.region)
+
+    @property
     def partition(self) -> str:
         """The region's partition."""
         return partition_of(self.region)

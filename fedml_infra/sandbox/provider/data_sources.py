@@ -14,7 +14,7 @@ from fedml_infra.sandbox.provider.wire import Props
 def caller_identity(context: Context, arguments: Props) -> Props:
     """Whose credentials these are, of STS."""
     del arguments
-    answer = context.client("sts").get_caller_identity()
+    answer = context.caller
     return {
         "accountId": answer["Account"],
         "arn": answer["Arn"],

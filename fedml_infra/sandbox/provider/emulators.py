@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ssl
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+
+from fedml_infra.sandbox.provider.loopback import connect
 
 
 class LocalAws:
@@ -47,14 +47,8 @@ class Moto(LocalAws):
 
 
 def which(endpoint: str, ca_bundle: str | None) -> LocalAws:
-    """The local AWS behind a loopback URL; redirects are not followed."""
-    url = urlsplit(endpoint)
-    host, port = url.hostname or "localhost", url.port
-    if url.scheme == "https":
-        context = ssl.create_default_context(cafile=ca_bundle)
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=5, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=5)
+    """The local AWS behind a loopback URL."""
+    connection = connect(endpoint, ca_bundle)
     try:
         connection.request("GET", "/moto-api/data.json")
         return Moto() if connection.getresponse().status == 200 else LocalAws()

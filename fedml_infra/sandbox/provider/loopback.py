@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import re
+import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 from fedml_infra.sandbox.provider.refusals import ProviderError
 
@@ -34,6 +37,18 @@ def require_loopback(url: str | None, service: str) -> str:
         f"the sandbox's aws provider talks to a local AWS only; the endpoint of {service} is "
         f"{without_user(url) if url else 'not set'}: set AWS_ENDPOINT_URL (`fedml-infra sandbox env` does)"
     )
+
+
+def connect(url: str, ca_bundle: str | None) -> http.client.HTTPConnection:
+    """A connection to a loopback URL, dialled at its first request; redirects are not followed.
+
+    Raises ProviderError for any other URL; at most 5 s pass without an answer.
+    """
+    parts = urlsplit(require_loopback(url, "the local AWS"))
+    host, port = parts.hostname or "localhost", parts.port
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=5)
+    return http.client.HTTPSConnection(host, port, timeout=5, context=ssl.create_default_context(cafile=ca_bundle))
 
 
 def without_user(url: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -60,7 +59,6 @@ class Jobs:
         that stack is queued already. Raises IdempotencyError where the key came with another request.
         """
         values = asdict(new) | {
-            "id": secrets.token_hex(16),
             "stack_key": new.stack_key,
             "state": _QUEUED,
             "not_before": Now(),
@@ -179,12 +177,12 @@ class Jobs:
             found = connection.execute(select(*_JOB).where(mine)).one_or_none()
         return _job(found) if found is not None else None
 
-    def rescue(self) -> tuple[Job, ...]:
+    def rescue(self, *, all_running: bool = False) -> tuple[Job, ...]:
         """Take the jobs whose lease is over from their workers: queued again, or failed after too many attempts.
 
-        Returns them as they are now.
+        `all_running`: whatever its lease says, where no worker can be alive. Returns them as they are now.
         """
-        over = and_(JOBS.c.state == _RUNNING, JOBS.c.lease_until < Now())
+        over = and_(JOBS.c.state == _RUNNING, *([] if all_running else [JOBS.c.lease_until < Now()]))
         again = {"state": _QUEUED, "worker": None, "lease_until": None, "not_before": Now()}
         gave_up = _ended(Ending(JobState.FAILED, 500, GAVE_UP.format(MOST_ATTEMPTS)))
         with self._database.writing() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,11 +93,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class NewJob:
-    """Something to be run. `request` is sealed; `fingerprint` is a hash of it in clear."""
+    """Something to be run. `request` is sealed, bound to `cid` and `id`; `fingerprint` is a hash of it in clear."""
 
     cid: str
     kind: str
     pid: str | None = None
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    """128 random bits: nobody guesses another's."""
     request: bytes | None = field(default=None, repr=False)
     fingerprint: bytes | None = field(default=None, repr=False)
     idempotency_key: str | None = None

@@ -116,6 +116,18 @@ def test_one_more_run_mends_a_kill_at_a_random_moment(organisation: MakeOrganisa
         mended(where, command)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_that_mends_may_be_killed_as_well(organisation: MakeOrganisation, seed: int) -> None:
+    """Killed while it settles what the one before left, or right after."""
+    chance = random.Random(seed)
+    where = hub(organisation, f"again{seed}")
+    for command in ("up", "destroy"):
+        kill_at_event(where, chance.choice(("command", "engine")), chance.randint(8, 40), command)
+        kill_at_event(where, chance.choice(VICTIMS), 0, command, DYING_AFTER=str(chance.uniform(0.5, 4.0)))
+        mended(where, command)
+
+
 def interrupt(where: Organisation, times: int, line: int, command: str) -> Ended:
     """Ctrl-C, to the whole group as a terminal sends it, once that many things are told as made or deleted."""
     process = begin(where, "nobody", 0, command, where.federation, "--yes")

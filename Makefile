@@ -9,6 +9,9 @@ PYTEST := $(BIN)/python -m pytest
 # Two at a time: most of a story test is one engine and one local AWS.
 WORKERS ?= 2
 
+# Where it is set, as containers do, every start of a Python would compile all of the SDKs again: seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check lint bench soak lock docs clean setup
 .DEFAULT_GOAL := help
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import click
 
 from . import options
 from .command import Command, Group
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.errors import FedmlError
@@ -106,9 +107,10 @@ def _span(_ctx: click.Context, _parameter: click.Parameter, given: str | None) -
     help="Only those whose last run is longer ago: m30, h3, d7 (minutes, hours, days).",
 )
 @options.yes
+@store_options
 @options.as_json
 @click.pass_context
-def prune(ctx: click.Context, older_than: Schedule | None, yes: bool, as_json: bool) -> None:
+def prune(ctx: click.Context, /, older_than: Schedule | None, yes: bool, as_json: bool, **store: Any) -> None:
     """Destroy every stack that was made with `create --no-persist`, with its payloads and its file.
 
     Such a stack has the tag fedml:persist=false in its file; taken out, the stack stays. So does one that is
@@ -144,7 +146,7 @@ def prune(ctx: click.Context, older_than: Schedule | None, yes: bool, as_json: b
         require("Delete all this, and the stack files?", yes=yes)
     for on, plan in plans:
         with _failing(on, failed):
-            done.append(_destroyed(on, plan))
+            done.append(_destroyed(on, plan, store))
     say(f"{counted(len(done), 'ephemeral stack')} destroyed.")
     if as_json:
         print_json({"project": str(project), "pruned": done, "failed": [str(error) for error in failed]})
@@ -177,17 +179,21 @@ def _plan(on: Target) -> DestroyPlan | None:
         return None
 
 
-def _destroyed(on: Target, plan: DestroyPlan | None) -> dict[str, Any]:
+def _destroyed(on: Target, plan: DestroyPlan | None, store: Mapping[str, Any]) -> dict[str, Any]:
     """Destroy one stack and delete its file; what was done, for machines."""
     from fedml_infra.engine.protocol import RunOptions
+    from fedml_infra.operations.audit import Doing, audited_if_possible
     from fedml_infra.operations.destroy import destroy, remove_file
 
+    from .output import warn
+    from .store_options import store_of
     from .up import progress, say_diagnostics
 
-    if plan is not None:
-        with progress(f"Destroying {on.name}", on) as view:
-            asked = RunOptions(message="stacks prune", expected=plan.total, on_event=view)
-            result = destroy(plan, on.recovery(), asked)
-        say_diagnostics(result)
-    remove_file(on.stack.path)
+    with audited_if_possible(lambda: store_of(store), Doing("stacks prune", on.name), warn):
+        if plan is not None:
+            with progress(f"Destroying {on.name}", on) as view:
+                asked = RunOptions(message="stacks prune", expected=plan.total, on_event=view)
+                result = destroy(plan, on.recovery(), asked)
+            say_diagnostics(result)
+        remove_file(on.stack.path)
     return {"stack": on.name, "resources": len(plan.resources) if plan else 0}

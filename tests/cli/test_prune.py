@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,13 @@ def test_an_ephemeral_stack_goes_with_its_data_and_its_file_and_no_other_does(he
     assert not path(here).exists()
     assert [stack.name for stack in here.engine.stacks()] == ["neuro"]
     assert not here.aws.has_objects(Access(), "us-east-1", "cardio-charite", account=OWN)
+
+
+def test_what_was_pruned_is_in_the_audit(here: World, run: Run, tmp_path: Path) -> None:
+    run("create", *ARGUMENTS, "--no-persist", "--yes")
+    run("stacks", "prune", "--yes", "--data-dir", str(tmp_path / "data"))
+    (entry,) = run("audit", "--json", "--data-dir", str(tmp_path / "data")).json["entries"]
+    assert (entry["action"], entry["stack"], entry["outcome"]) == ("stacks prune", "cardio", "done")
 
 
 def test_what_is_protected_stays(here: World, run: Run) -> None:

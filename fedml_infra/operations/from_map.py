@@ -9,8 +9,8 @@ from typing import Any
 from fedml_infra.aws.sessions import Access
 from fedml_infra.errors import AuthenticationError, ConfigurationError
 from fedml_infra.model.validation import REGION_KEY
+from fedml_infra.operations.acting_as import with_keys
 from fedml_infra.operations.tools import Cloud, Tools
-from fedml_infra.operations.with_keys import with_keys
 from fedml_infra.wire.request_map import CREATE_KEYS, JOIN_V1_KEYS, StackRequest, from_map
 from fedml_infra.wire.spellings import canonical
 

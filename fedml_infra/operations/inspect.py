@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
+from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.stack import Node, StackConfig
 from fedml_infra.operations.load import Stack
@@ -47,8 +50,13 @@ def inspect(stack: Stack, outputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def federation_info(config: StackConfig, node: Node, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """FederationInfo of one node (wire format, REST contract), the federation's key hidden."""
+def federation_info(
+    config: StackConfig, node: Node, outputs: Mapping[str, Any], *, key: SecretStr | None = None
+) -> dict[str, Any]:
+    """FederationInfo of one node, as existing clients know it; the federation's key is hidden unless it is given.
+
+    With the key it is a secret: only for an answer that is encrypted for the customer (`wire.answers`).
+    """
     made = (outputs.get("nodes") or {}).get(node.pid) or {}
     topic = (outputs.get("federation") or {}).get("topic_arn") or config.aws_topic_arn
     return {
@@ -57,12 +65,21 @@ def federation_info(config: StackConfig, node: Node, outputs: Mapping[str, Any])
         "aws_topic_arn": topic,
         "fed_local_id": node.pid,
         "fed_name": config.fed_name,
-        "fed_secret_key": HIDDEN,
+        "fed_secret_key": HIDDEN if key is None else key.get_secret_value(),
         "sync_sched": str(config.sync_sched),
         "fed_type": FED_TYPE,
         "local_uuid": local_uuid(topic, node.pid) if topic else None,
         "s3_bucket": str(node.s3_bucket),
     }
+
+
+def node_of(config: StackConfig, pid: str) -> Node:
+    """The stack's own node of that pid. ConfigurationError where there is none."""
+    for node in config.nodes:
+        if node.pid == pid:
+            return node
+    known = ", ".join(node.pid for node in config.nodes) or "none"
+    raise ConfigurationError(f"{config.fed_name} has no node {pid!r} here.", fix=f"Its own nodes are: {known}.")
 
 
 def local_uuid(topic_arn: str, pid: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -97,6 +97,9 @@ def _all(parts: list[Part], stop: threading.Event) -> list[tuple[Link, ...]]:
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fedml-verify") as pool:
         futures: list[Future[tuple[Link, ...]]] = [pool.submit(run, part) for part in parts]
         try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in [future for future in futures if future.done()]:
+                future.result()
             return [future.result() for future in futures]
         except BaseException:
             stop.set()

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
 @options.message
 @options.as_json
 @options.timeout
+@options.wait
 @click.pass_context
 def create(ctx: click.Context, /, **given: Any) -> None:
     """Create the federation FED_NAME: write stacks/Pulumi.FED_NAME.yaml and bring it up.
@@ -123,7 +124,7 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     before = None
     if importing is None:
         if plan.resumes and not given["only_preview"]:
-            before = recovered(Recovery(planned, engine, tools.aws, say))
+            before = recovered(Recovery(planned, engine, tools.aws, say, given["wait"]))
         else:
             before = look_before(planned, engine, tools.aws) if is_there else look_new(planned, tools.aws)
     for note in (*(asked.notes if asked else ()), *plan.notes):
@@ -141,13 +142,16 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     check_key(request, plan, engine)
     say(f"{path} is written." if not plan.resumes else f"{path} stays as it is.")
     on = Target(project, load_stack(project, plan.stack), engine, tools)
+    recovery = on.recovery(given["wait"])
     if importing is not None:
         from fedml_infra.operations.recover import recover
 
-        recover(importing, on.recovery())
+        recover(importing, recovery)
     if before is None:
-        before = recovered(on.recovery())
-    bring_up(on, before, as_json=given["as_json"], message=given["message"], timeout=given["timeout"])
+        before = recovered(recovery)
+    bring_up(
+        on, before, as_json=given["as_json"], message=given["message"], timeout=given["timeout"], recovery=recovery
+    )
 
 
 def _planned_import(

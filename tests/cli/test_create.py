@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import socket
 from pathlib import Path
 
 import pytest
 
 from fedml_infra.aws.sessions import Access
+from fedml_infra.engine.locks import LockHolder
 from fedml_infra.engine.stack_files import StackFile, load
 from fedml_infra.errors import AuthenticationError
 from tests.cli.conftest import Run
@@ -209,6 +211,13 @@ def test_again_with_the_same_values_it_goes_on(here: World, run: Run) -> None:
     assert "going on with it" in done.err
     assert path(here).read_text() == before
     assert not load(path(here)).nodes[0].adopt_bucket
+
+
+def test_it_waits_for_a_run_that_lives_as_long_as_it_is_told(here: World, run: Run) -> None:
+    assert run("create", *ARGUMENTS, "--yes").code == 0
+    here.engine.lock("cardio", LockHolder("eve", socket.gethostname(), 1, "2100-01-02T03:04:05Z"))
+    refused = run("create", *ARGUMENTS, "--yes", "--wait-timeout", "0.1")
+    assert refused.code == 4 and "Waiting …" in refused.err
 
 
 def test_again_with_other_values_it_says_what_differs(here: World, run: Run) -> None:

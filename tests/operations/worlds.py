@@ -14,6 +14,7 @@ from fedml_infra.engine.double import Declared, InMemoryEngine, Program
 from fedml_infra.engine.project import stack_path, template
 from fedml_infra.engine.stack_files import Ciphertext, StackFile, load
 from fedml_infra.errors import StackNotFoundError
+from fedml_infra.model.arns import Arn
 from fedml_infra.model.summary import federation_summary
 from fedml_infra.operations.double import InMemoryCloud
 from fedml_infra.operations.state import BUCKET, HUB, QUEUE, TOPIC
@@ -40,9 +41,9 @@ config:
 class FileEngine(InMemoryEngine):
     """The engine's double, whose program is the project's stack files; what it encrypts stands in them."""
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, account: str = OWN) -> None:
         super().__init__(self._of_file)
-        self._folder = project
+        self._folder, self._account = project, account
         self.providers: dict[str, str | None] = {}
         self.failing: dict[str, Exception] = {}
         self._encrypted = 0
@@ -52,11 +53,11 @@ class FileEngine(InMemoryEngine):
         if not path.exists():
             raise StackNotFoundError(f"There is no stack {stack}")
         config = load(path)
-        accounts = {node.pid: OWN for node in config.nodes}
-        hub, nodes = stack_resources(config, account=OWN, node_accounts=accounts)
+        accounts = {node.pid: self._account for node in config.nodes}
+        hub, nodes = stack_resources(config, account=self._account, node_accounts=accounts)
         made = []
         if hub is not None:
-            policy = stack_policies(config, account=OWN, node_accounts=accounts)[0].document
+            policy = stack_policies(config, account=self._account, node_accounts=accounts)[0].document
             made += [
                 Declared(TOPIC, hub.topic_name, {"policy": policy}, config.protect),
                 Declared(BUCKET, hub.roster_bucket, {"bucket": hub.roster_bucket}, config.protect),
@@ -69,8 +70,10 @@ class FileEngine(InMemoryEngine):
         outputs = {
             "federation": federation_summary(
                 config,
-                topic_arn=config.aws_topic_arn or (hub.topic_arn if hub else ""),
-                roster_bucket=hub.roster_bucket if hub else "",
+                topic_arn=hub.topic_arn if hub else str(config.aws_topic_arn),
+                roster_bucket=hub.roster_bucket
+                if hub
+                else config.roster_bucket_of(Arn.parse(str(config.aws_topic_arn))),
             ),
             "nodes": {
                 node.pid: {
@@ -144,5 +147,5 @@ def world(folder: Path, accounts: dict[Access, str] | None = None, callers: dict
     for name, text in template().items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "stacks").mkdir()
-    aws = InMemoryCloud(accounts if accounts is not None else {Access(): OWN}, callers)
-    return World(folder, FileEngine(folder), aws)
+    accounts = accounts if accounts is not None else {Access(): OWN}
+    return World(folder, FileEngine(folder, accounts.get(Access(), OWN)), InMemoryCloud(accounts, callers))

@@ -1,0 +1,62 @@
+"""Runs of jobs without an engine: what the request tells the process of a job to do.
+
+python -m tests.operations.jobs.runs: in the place of `fedml_infra.operations.jobs.run`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from fedml_infra.operations.jobs.messages import Task, Waits, write
+from fedml_infra.store.jobs import CANCELLED
+from fedml_infra.store.service_values import Ending, JobState, Progress
+
+
+def say(said: Progress | Ending | Waits) -> None:
+    sys.stdout.write(write(said) + "\n")
+    sys.stdout.flush()
+
+
+def stopped(_signal: int, _frame: FrameType | None) -> None:
+    say(CANCELLED)
+    sys.exit(0)
+
+
+def await_writer(path: str) -> None:
+    """Until somebody has opened the other end and closed it. Looks up now and then, for signals."""
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    watched = select.poll()
+    watched.register(pipe, select.POLLIN)
+    while not watched.poll(100):
+        pass
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, stopped)
+    task = Task.read(sys.stdin.buffer.readline())
+    asked = task.request
+    if "mark" in asked:
+        # A line a run, so that runs can be counted; and the pipe's other end tells when the run is gone.
+        with Path(asked["mark"]).open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+    say(Progress(1, 3, "queue"))
+    match asked["do"]:
+        case "finish":
+            sys.stdout.write("not an answer\n")
+            say(Ending(JobState.FINISHED, 201, "Project Created", {"pid": str(task.pid)}))
+        case "wait":
+            say(Waits(float(asked["seconds"])))
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "block":
+            await_writer(asked["fifo"])
+            say(Ending(JobState.FINISHED, 200, "Job is finished"))
+
+
+if __name__ == "__main__":
+    main()

@@ -203,3 +203,32 @@ def test_at_each_call_one_run_gets_over_the_fault(hub: Organisation, faults: Fau
         assert set(met(faults)) == {fault} and len(faults.calls()) < MOST_CALLS
         faults.clear()
         assert there(hub) == whole
+
+
+MADE = (
+    "CreateTopic", "CreateQueue", "CreateBucket", "CreateRole", "CreatePolicy", "PutParameter", "Subscribe",
+    "SetTopicAttributes", "SetQueueAttributes", "PutRolePolicy", "PutBucket*", "PutPublicAccessBlock",
+)  # fmt: skip
+GONE = (
+    "DeleteTopic", "DeleteQueue", "DeleteBucket", "DeleteRole", "DeletePolicy", "DeleteParameter", "Unsubscribe",
+    "DeleteRolePolicy", "DeleteBucketPolicy",
+)  # fmt: skip
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("operation", [*MADE, *GONE])
+def test_where_no_answer_to_a_call_ever_comes_the_next_run_goes_on(
+    hub: Organisation, faults: Faults, operation: str
+) -> None:
+    """However often it is repeated: the run may fail, and what it made or deleted all the same is found by the next."""
+    act, whole = (create, WHOLE) if operation in MADE else (destroy, Counter())
+    if act is destroy:
+        assert create(hub).code == 0
+    faults.set(Plan(rules=(rule(hub, Fault.LOST_ANSWER, operation=operation),)))
+    cut = act(hub)
+    assert met(faults)
+    faults.clear()
+    if cut.code != 0:
+        done = act(hub)
+        assert done.code in (0, 6), done.err  # 6: there was nothing more to do
+    assert there(hub) == whole

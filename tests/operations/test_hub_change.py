@@ -142,6 +142,16 @@ def test_two_removals_rotate_twice_and_lose_none(the_hub: Party) -> None:
     assert "members" not in the_hub.path.read_text(encoding="utf-8")
 
 
+def test_a_removal_while_another_s_rotation_is_under_way_rotates_too(the_hub: Party) -> None:
+    """Whoever goes second may have been given the key of the first rotation, by a run that is not recorded yet."""
+    the_hub.world.engine.faults["cardio"] = ResourceError("cut off")
+    with pytest.raises(ResourceError, match="cut off"):
+        applied(the_hub, removal(the_hub))
+    the_hub.world.engine.faults.clear()
+    assert planned(the_hub, removal(the_hub, MEMBER)).rotates_to == 3
+    assert applied(the_hub, removal(the_hub, MEMBER)).config.fed_epoch == 3
+
+
 def test_rotating_by_hand_rotates_once(the_hub: Party) -> None:
     plan = planned(the_hub, nothing, rotate=True)
     assert (plan.rotates_to, plan.because_of, plan.cut_off) == (2, (), (OTHER,))

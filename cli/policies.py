@@ -136,10 +136,12 @@ def who_can(ctx: click.Context, stack: str, action: str, resource: str, account:
     examples=[
         ("what the role of a pipeline needs", "fedml-infra policies operator cardio"),
         ("and one that only previews", "fedml-infra policies operator cardio --read-only --json"),
+        ("what `verify` needs besides", "fedml-infra policies operator cardio --verify"),
     ],
 )
 @options.stack
 @click.option("--read-only", is_flag=True, help="What previews and drift need, and no more.")
+@click.option("--verify", is_flag=True, help="What `verify` needs, and no more.")
 @account_option
 @options.as_json
 @click.pass_context
@@ -148,6 +150,7 @@ def operator(
     given: str | None,
     stack_option: str | None,
     read_only: bool,
+    verify: bool,
     account: str | None,
     as_json: bool,
 ) -> None:
@@ -157,18 +160,21 @@ def operator(
     """
     import json
 
-    from fedml_infra.operations.show_policies import operator_documents
+    from fedml_infra.operations.show_policies import operator_documents, verifier_documents
 
     from .output import print_json
     from .target import target
 
+    if read_only and verify:
+        raise click.UsageError("--read-only and --verify exclude each other.", ctx)
     on = target(ctx, given, stack_option)
-    needed: dict[str, Any] = {
-        own: list(several)
-        for own, several in operator_documents(on.stack.config, _accounts(on, account), read_only=read_only).items()
-    }
+    config, accounts = on.stack.config, _accounts(on, account)
+    found = (
+        verifier_documents(config, accounts) if verify else operator_documents(config, accounts, read_only=read_only)
+    )
+    needed: dict[str, Any] = {own: list(several) for own, several in found.items()}
     if as_json:
-        print_json({"stack": on.name, "read_only": read_only, "accounts": needed})
+        print_json({"stack": on.name, "read_only": read_only, "verify": verify, "accounts": needed})
         return
     for own, several in needed.items():
         for number, document in enumerate(several, start=1):

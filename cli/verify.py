@@ -58,8 +58,7 @@ def verify(
     subscription filters probes out (with message_filter none the nodes do that). What a node may not do, AWS must
     deny.
 
-    Whoever runs it needs what `up` needs, and besides may publish to the topic, put, read and delete objects in the
-    bucket, and assume the reader role.
+    What whoever runs it must be allowed to do is printed by `policies operator --verify`.
     """
     from fedml_infra.operations.verify import verify as operation
     from fedml_infra.operations.verify.verify import TIMEOUT_SECONDS

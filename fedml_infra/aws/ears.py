@@ -16,7 +16,7 @@ from fedml_infra.aws.failures import is_absent, translate, translating
 from fedml_infra.aws.sessions import Access, client
 from fedml_infra.errors import FedmlError, NetworkError
 from fedml_infra.model.arns import Arn, queue_arn
-from fedml_infra.model.names import QUEUE_NAME_LIMIT, queue_name
+from fedml_infra.model.names import PROBE_PREFIX, probe_queue_name, queue_name
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.tags import ownership_tags
 from fedml_infra.policies.document import render
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from types_boto3_sns.client import SNSClient
     from types_boto3_sqs.literals import QueueAttributeNameType
 
-MARK = "fedml-probe-"
-"""How the pid part of such a queue's name begins."""
 KEPT_SECONDS = 300
 """How long it keeps a message: nobody waits longer."""
 STALE_SECONDS = 3600
@@ -50,19 +48,13 @@ class Ear:
         return Arn.parse(self.arn).region
 
 
-def ear_name(federation: str, mark: str) -> str:
-    """The name of an ear: `<federation>_fedml-probe-<mark>`; of a long federation's only as much of the end as fits."""
-    room = QUEUE_NAME_LIMIT - len(queue_name(federation, ""))
-    return queue_name(federation, (MARK + mark)[-room:])
-
-
 def make_ear(access: Access, node: NodeResources, mark: str) -> Ear:
     """Makes the queue as the node's own is: same account, region, policy and encryption.
 
     `mark`: letters and digits of this ear alone. Raises PolicyError where the right is missing, and what `translate`
     tells.
     """
-    name = ear_name(node.federation, mark)
+    name = probe_queue_name(node.federation, mark)
     arn = queue_arn(node.region, node.account, name)
     as_node = replace(node, queue_name=name, queue_arn=arn, dead_letter_queue_arn=arn)
     encryption: dict[QueueAttributeNameType, str] = (
@@ -130,7 +122,7 @@ def stale_ears(access: Access, node: NodeResources) -> tuple[Ear, ...]:
     found: list[Ear] = []
     with translating("list the queues of", f"account {node.account} in {node.region}"):
         pages = sqs.get_paginator("list_queues").paginate(
-            QueueNamePrefix=queue_name(node.federation, MARK), PaginationConfig={"PageSize": 1000}
+            QueueNamePrefix=queue_name(node.federation, PROBE_PREFIX), PaginationConfig={"PageSize": 1000}
         )
         for url in [url for page in pages for url in page.get("QueueUrls", [])]:
             with suppress(sqs.exceptions.QueueDoesNotExist):

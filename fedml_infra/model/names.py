@@ -26,6 +26,11 @@ DEAD_LETTER_SUFFIX = "_dlq"
 NAME_LIMIT = QUEUE_NAME_LIMIT - len(DEAD_LETTER_SUFFIX) - 2
 """The longest federation name or pid that leaves one character for the other."""
 
+PROBE_PREFIX = "fedml-probe-"
+"""How the names of a probe's own queue (after the federation) and object (after the prefix) begin."""
+PROBE_MARK_LENGTH = 16
+"""Characters that tell one probe from all others."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _HASH_LENGTH = 12
@@ -83,6 +88,18 @@ def queue_name(federation: str, pid: str) -> str:
 def dead_letter_queue_name(federation: str, pid: str) -> str:
     """`<queue>_dlq`."""
     return queue_name(federation, pid) + DEAD_LETTER_SUFFIX
+
+
+def probe_queue_name(federation: str, mark: str) -> str:
+    """A probe's own queue: `<federation>_fedml-probe-<mark>`; of a long federation's as much of the end as fits."""
+    room = QUEUE_NAME_LIMIT - len(queue_name(federation, ""))
+    return queue_name(federation, (PROBE_PREFIX + mark)[-room:])
+
+
+def probe_queues(federation: str) -> str:
+    """The pattern of the names of all probes' queues; of a long federation's it fits all of its queues."""
+    room = QUEUE_NAME_LIMIT - len(queue_name(federation, ""))
+    return queue_name(federation, f"{PROBE_PREFIX}*" if room >= len(PROBE_PREFIX) + PROBE_MARK_LENGTH else "*")
 
 
 def reader_role_name(federation: str, pid: str) -> str:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
 
 from fedml_infra.aws.double import InMemoryAws
-from fedml_infra.aws.ears import Ear, ear_name
+from fedml_infra.aws.ears import Ear
+from fedml_infra.aws.identity_proof import Challenge, Proof, UseOnce
 from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.overview import Overview, RegionOverview
 from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
 from fedml_infra.aws.sessions import Access, check_account
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
-from fedml_infra.errors import PolicyError
+from fedml_infra.errors import NetworkError, PolicyError, ProofRefusedError
 from fedml_infra.model.arns import Arn, queue_arn
+from fedml_infra.model.names import probe_queue_name
+from fedml_infra.model.proof import ProofRefusal, amz_date
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.tags import owned_by
 
@@ -44,6 +48,8 @@ class InMemoryCloud(InMemoryAws):
         self.rosters: dict[str, StoredRoster] = {}
         self.roster_readers: set[str] | None = None
         self.texts: dict[str, str] = {}
+        self.sts_calls = 0
+        self.sts_down = False
         self.links: dict[str, QueueLinks] = {}
         self.filters: dict[str, Mapping[str, Any]] = {}
         self.stale: list[Ear] = []
@@ -53,10 +59,37 @@ class InMemoryCloud(InMemoryAws):
         account = self.account_of(access, region)
         return self.callers.get(access, f"arn:aws:iam::{account}:user/someone")
 
+    def sign_proof(self, access: Access, region: str, challenge: Challenge) -> Proof:
+        """Signs as the account of these credentials, whose keys are its twelve digits."""
+        account = self.account_of(access, region)
+        return Proof(
+            region,
+            amz_date(datetime.now(UTC)),
+            account,
+            None,
+            _signature(account, challenge),
+            nonce=challenge.nonce,
+            expires=challenge.expires,
+        )
+
+    def proven_account(self, proof: Proof, challenge: Challenge, *, now: datetime, use_once: UseOnce) -> str:
+        """The account that signed, and counts in `sts_calls`. ProofRefusedError where nobody did, or the second time;
+        NetworkError while `sts_down`."""
+        if now >= challenge.expires:
+            raise ProofRefusedError(ProofRefusal.EXPIRED, "the challenge of this proof has expired")
+        if not use_once(challenge.once(), challenge.expires):
+            raise ProofRefusedError(ProofRefusal.REPEATED, "this proof has been used before")
+        self.sts_calls += 1
+        if self.sts_down:
+            raise NetworkError("STS gave no answer")
+        if proof.signature != _signature(proof.access_key_id, challenge):
+            raise ProofRefusedError(ProofRefusal.SIGNATURE, "AWS does not accept the signature of this proof")
+        return proof.access_key_id
+
     def make_ear(self, access: Access, node: NodeResources, mark: str) -> Ear:
         """A queue in the node's account, which receives at once what it is subscribed to."""
         self.account_of(access, node.region)
-        name = ear_name(node.federation, mark)
+        name = probe_queue_name(node.federation, mark)
         self._allow("sqs:CreateQueue", name)
         arn = queue_arn(node.region, node.account, name)
         return Ear(name, self.add_queue(node.account, node.region, name), arn, node.topic_arn)
@@ -182,6 +215,10 @@ class InMemoryCloud(InMemoryAws):
             raise PolicyError(f"could not simulate the rights of {caller}: AWS answered AccessDenied")
         wanted = {(action, resource) for one in rights for action in one.actions for resource in one.resources}
         return tuple(Refusal(*pair, explicit=False) for pair in sorted(wanted) if pair[0] in self.denied)
+
+
+def _signature(account: str, challenge: Challenge) -> str:
+    return hashlib.sha256(f"{account} {challenge.text()}".encode()).hexdigest()
 
 
 def _place(arn: str) -> tuple[str, str]:

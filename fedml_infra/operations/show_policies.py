@@ -12,7 +12,7 @@ from fedml_infra.model.arns import Arn
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.operations.accounts import Accounts
 from fedml_infra.policies.document import Document, NamedDocument
-from fedml_infra.policies.stack_policies import stack_operator_policies, stack_policies
+from fedml_infra.policies.stack_policies import stack_operator_policies, stack_policies, stack_verifier_policies
 from fedml_infra.policies.who_can import WhoCan, who_can
 
 
@@ -52,6 +52,11 @@ def documents(config: StackConfig, accounts: Accounts) -> tuple[NamedDocument, .
 def operator_documents(config: StackConfig, accounts: Accounts, *, read_only: bool) -> dict[str, tuple[Document, ...]]:
     """By account, the least rights of whoever runs the stack there."""
     return stack_operator_policies(config, account=accounts.own, node_accounts=accounts.nodes, read_only=read_only)
+
+
+def verifier_documents(config: StackConfig, accounts: Accounts) -> dict[str, tuple[Document, ...]]:
+    """By account, the least rights of whoever verifies the stack."""
+    return stack_verifier_policies(config, account=accounts.own, node_accounts=accounts.nodes)
 
 
 def resolve_resource(text: str, found: tuple[NamedDocument, ...]) -> str:

@@ -101,7 +101,7 @@ ANYWHERE_READ = ("ssm:DescribeParameters", "sts:GetCallerIdentity")
 
 
 @dataclass
-class _Rights:
+class Needed:
     """Actions wanted in one account, by Sid, with the resources gathered."""
 
     read_only: bool
@@ -143,7 +143,7 @@ def operator_policy(
     Without a `permissions_boundary`, whoever may write the reader role's policy may give that role anything: IAM
     has no narrower right. `assumed_roles`: by account, the ARNs of roles that its credentials assume to reach others.
     """
-    accounts: dict[str, _Rights] = defaultdict(lambda: _Rights(read_only))
+    accounts: dict[str, Needed] = defaultdict(lambda: Needed(read_only))
     if hub is not None:
         _hub(accounts[hub.account], hub)
     for node in nodes:
@@ -153,17 +153,17 @@ def operator_policy(
         accounts[account].on("OtherAccounts", ("sts:AssumeRole",), (), *roles)
     for rights in accounts.values():
         rights.on("Anywhere", ANYWHERE_READ, (), "*")
-    return {account: _packed(rights.statements()) for account, rights in accounts.items()}
+    return {account: packed(rights.statements()) for account, rights in accounts.items()}
 
 
-def _hub(rights: _Rights, hub: HubResources) -> None:
+def _hub(rights: Needed, hub: HubResources) -> None:
     rights.on("Topic", TOPIC_READ, TOPIC_WRITE, hub.topic_arn)
     rights.on("Subscriptions", SUBSCRIPTION_READ, SUBSCRIPTION_WRITE, "*")
     _made_bucket(rights, hub.roster_bucket_arn)
     rights.on("Roster", ROSTER_READ, ROSTER_WRITE, f"{hub.roster_bucket_arn}/{ROSTER_KEY}")
 
 
-def _node(rights: _Rights, node: NodeResources, boundary: str | None) -> None:
+def _node(rights: Needed, node: NodeResources, boundary: str | None) -> None:
     if node.queue_arn is not None and node.dead_letter_queue_arn is not None:
         rights.on("Queues", QUEUE_READ, QUEUE_WRITE, node.queue_arn, node.dead_letter_queue_arn)
         rights.on("Subscribe", (), ("sns:Subscribe",), node.topic_arn)
@@ -184,18 +184,18 @@ def _node(rights: _Rights, node: NodeResources, boundary: str | None) -> None:
         rights.on(f"Key{node.region.replace('-', '')}", ("kms:Decrypt",), writing, node.kms_key_arn, condition=through)
 
 
-def _made_bucket(rights: _Rights, bucket: str) -> None:
+def _made_bucket(rights: Needed, bucket: str) -> None:
     rights.on("Buckets", BUCKET_READ, BUCKET_WRITE, bucket)
     rights.on("EmptyBuckets", (), EMPTY_BUCKET, f"{bucket}/*")
 
 
-def _role(rights: _Rights, role: str, boundary: str | None) -> None:
+def _role(rights: Needed, role: str, boundary: str | None) -> None:
     rights.on("Roles", ROLE_READ, ROLE_WRITE, role)
     within = {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary is not None else None
     rights.on("RolesWithinBoundary", (), ROLE_BOUNDED, role, condition=within)
 
 
-def _attachment(rights: _Rights, node: NodeResources) -> None:
+def _attachment(rights: Needed, node: NodeResources) -> None:
     """Only this node's policy may be attached to its role: one statement a node."""
     roles = node_role_patterns(node)
     rights.on("NodeRoles", ATTACHMENT_READ, (), *roles)
@@ -205,17 +205,17 @@ def _attachment(rights: _Rights, node: NodeResources) -> None:
     rights.on(f"Attach{number}", (), ATTACHMENT_WRITE, *roles, condition=only)
 
 
-def _packed(statements: list[Statement]) -> tuple[Document, ...]:
+def packed(statements: list[Statement]) -> tuple[Document, ...]:
     """As few documents as first-fit gives, each within a managed policy's limit; resources are split."""
-    packed: list[list[Statement]] = []
+    groups: list[list[Statement]] = []
     for statement in (part for whole in statements for part in _split(whole)):
-        for group in packed:
+        for group in groups:
             if _fits([*group, statement]):
                 group.append(statement)
                 break
         else:
-            packed.append([statement])
-    return tuple(document(*group) for group in packed)
+            groups.append([statement])
+    return tuple(document(*group) for group in groups)
 
 
 def _split(statement: Statement) -> list[Statement]:

@@ -17,6 +17,7 @@ from fedml_infra.policies.node import node_policy, reader_role_policy, reader_ro
 from fedml_infra.policies.operator import operator_policy
 from fedml_infra.policies.queue import queue_policy
 from fedml_infra.policies.topic import topic_policy
+from fedml_infra.policies.verifier import verifier_policy
 
 
 def stack_policies(config: StackConfig, *, account: str, node_accounts: Mapping[str, str]) -> tuple[NamedDocument, ...]:
@@ -37,14 +38,26 @@ def stack_operator_policies(
 ) -> dict[str, tuple[Document, ...]]:
     """By account, what whoever runs the stack needs there, to assume the roles of other accounts included."""
     hub, nodes = stack_resources(config, account=account, node_accounts=node_accounts)
-    roles = [node.account.assume_role for node in config.nodes if node.account and node.account.assume_role]
     return operator_policy(
         hub,
         nodes,
         read_only=read_only,
         permissions_boundary=config.permissions_boundary,
-        assumed_roles={account: roles} if roles else None,
+        assumed_roles=_assumed_roles(config, account),
     )
+
+
+def stack_verifier_policies(
+    config: StackConfig, *, account: str, node_accounts: Mapping[str, str]
+) -> dict[str, tuple[Document, ...]]:
+    """By account, what whoever verifies the stack needs there, to assume the roles of other accounts included."""
+    _, nodes = stack_resources(config, account=account, node_accounts=node_accounts)
+    return verifier_policy(nodes, assumed_roles=_assumed_roles(config, account))
+
+
+def _assumed_roles(config: StackConfig, account: str) -> dict[str, list[str]]:
+    roles = [node.account.assume_role for node in config.nodes if node.account and node.account.assume_role]
+    return {account: roles} if roles else {}
 
 
 def stack_resources(

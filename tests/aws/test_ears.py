@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from moto.sqs.models import sqs_backends
 
-from fedml_infra.aws.ears import MARK, ear_name, make_ear, remove_ear, stale_ears, subscribe_ear
+from fedml_infra.aws.ears import make_ear, remove_ear, stale_ears, subscribe_ear
 from fedml_infra.aws.links import own_subscription, parameter_text, queue_links
 from fedml_infra.aws.messages import publish, receive_until
 from fedml_infra.aws.sessions import Access, client
@@ -26,16 +26,6 @@ def topic(moto: None) -> str:
     name = TOPIC.rpartition(":")[2]
     assert client("sns", ME, REGION).create_topic(Name=name)["TopicArn"] == NODE.topic_arn
     return NODE.topic_arn
-
-
-def test_it_is_named_as_the_topic_s_policy_demands() -> None:
-    assert ear_name("cardio", "0123") == f"cardio_{MARK}0123"
-
-
-def test_a_long_federation_leaves_it_the_end_of_its_mark() -> None:
-    name = ear_name("x" * 74, "0123456789")
-    assert len(name) == 80
-    assert name.endswith("_56789")
 
 
 def test_it_hears_what_matches_and_nothing_else(topic: str) -> None:

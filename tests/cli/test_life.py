@@ -266,6 +266,21 @@ def test_who_can_on_something_else_names_what_there_is(here: World, run: Run) ->
     assert "cardio_charite" in done.err
 
 
+def test_the_verifier_s_rights_are_by_account(here: World, run: Run) -> None:
+    here.write()
+    said = run("policies", "operator", "--verify", "--json").json
+    assert said["verify"]
+    assert "sqs:ReceiveMessage" in json.dumps(said["accounts"][OWN])
+    assert "sns:CreateTopic" not in json.dumps(said["accounts"][OWN])
+
+
+def test_the_verifier_s_and_the_reader_s_rights_are_two_things(here: World, run: Run) -> None:
+    here.write()
+    done = run("policies", "operator", "--verify", "--read-only")
+    assert done.code == 2
+    assert "exclude each other" in done.err
+
+
 def test_the_operator_s_rights_are_by_account(here: World, run: Run) -> None:
     here.write()
     everything = json.dumps(run("policies", "operator", "--json").json["accounts"][OWN])

@@ -144,3 +144,19 @@ def test_anything_else_is_no_account_id(wrong: object) -> None:
 def test_names_with_other_characters_are_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match=r"characters|must be text"):
         name(wrong)
+
+
+def test_a_probe_s_queue_is_named_as_the_topic_s_policy_demands() -> None:
+    assert names.probe_queue_name("cardio", "0123") == "cardio_fedml-probe-0123"
+
+
+@pytest.mark.parametrize("length", [1, 51, 52, 74])
+def test_a_probe_s_queue_fits_and_its_pattern_fits_it(length: int) -> None:
+    made = names.probe_queue_name("x" * length, "0123456789abcdef")
+    assert len(made) <= 80
+    assert made.endswith("bcdef")
+    assert made.startswith(names.probe_queues("x" * length).removesuffix("*"))
+
+
+def test_the_pattern_fits_no_node_s_queue_where_there_is_room() -> None:
+    assert names.probe_queues("x" * 51) == "x" * 51 + "_fedml-probe-*"

@@ -20,16 +20,16 @@ from fedml_infra.operations.tools import LiveCloud
 from fedml_infra.operations.verify import Link, Verdict, Verification, verify
 from tests.stories.conftest import MakeOrganisation
 from tests.stories.federation import Organisation, fresh_account
-from tests.stories.test_commands import ROOT
+from tests.stories.test_commands import ROOT, fedml_infra
 
 pytestmark = pytest.mark.story
 LATER = timedelta(hours=1)
 
 
-def looked(who: Organisation, *, later: timedelta = LATER, timeout: float = 1.0) -> Verification:
+def looked(who: Organisation, *, later: timedelta = LATER, timeout: float = 1.0, **credentials: str) -> Verification:
     """`verify` of the organisation's stack, as if it were an hour later."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in who.env.items():
+        for name, value in {**who.env, **credentials}.items():
             patch.setenv(name, value)
         sessions.forget()
         stack = load_stack(who.folder, who.federation)
@@ -101,6 +101,11 @@ def test_every_link_is_proved_and_each_that_is_cut_is_named(federation: Federati
     assert federation.left() == []
     assert waiting(hub, "charite") == waiting(member, "insel") == 0
 
+    found = looked(member, **verifier(member))
+    assert found.exit_code == 0
+    assert verdicts(found, "insel") == whole
+    assert federation.left() == []
+
     whole_policy = cut_topic(hub)
     assert interrupted(member) == 8
     assert federation.left() == []
@@ -132,6 +137,17 @@ def test_every_link_is_proved_and_each_that_is_cut_is_named(federation: Federati
     assert "not subscribed" in told["subscription"].told
     assert "/fedml/cardio/insel" in told["parameter"].told
     assert federation.left() == []
+
+
+def verifier(who: Organisation) -> dict[str, str]:
+    """A user that has what `policies operator --verify` says, and nothing else."""
+    printed = fedml_infra(who, "policies", "operator", "--verify", "--json")
+    iam = who.aws("iam")
+    iam.create_user(UserName="verifier")
+    for number, document in enumerate(printed.json["accounts"][who.account]):
+        iam.put_user_policy(UserName="verifier", PolicyName=f"verify-{number}", PolicyDocument=json.dumps(document))
+    made = iam.create_access_key(UserName="verifier")["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
 
 
 def interrupted(who: Organisation) -> int:

@@ -13,6 +13,7 @@ from fedml_infra.aws.ears import Ear
 from fedml_infra.aws.sessions import Access
 from fedml_infra.errors import ConfigurationError, FedmlError, PolicyError
 from fedml_infra.model.arns import Arn
+from fedml_infra.model.names import PROBE_MARK_LENGTH, PROBE_PREFIX
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.rights import Right, Rights
 from fedml_infra.operations.tools import Cloud
@@ -47,7 +48,7 @@ class Trial:
     until: float
     """`time.monotonic` at which nothing is waited for any more."""
     stop: threading.Event
-    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    mark: str = field(default_factory=lambda: secrets.token_hex(PROBE_MARK_LENGTH // 2))
 
     @property
     def topic(self) -> str:
@@ -75,7 +76,7 @@ class Trial:
 
     def payload(self) -> Iterator[Link]:
         """An object put, read by the reader role's credentials, and taken away."""
-        name = f"fedml-probe-{self.mark}"
+        name = f"{PROBE_PREFIX}{self.mark}"
         where = f"{self.node.bucket}/{self.node.prefix}".rstrip("/")
         body = secrets.token_bytes(64)
         try:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
+import psycopg  # noqa: F401 - loaded once for all
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 - likewise
 from sqlalchemy import select, update
 
 from fedml_infra.errors import TokenRefusedError

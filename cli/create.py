@@ -12,6 +12,7 @@ from . import options
 from .command import Command
 from .create_map import map_options
 from .create_options import stack_options
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.engine.protocol import Engine
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.timeout
 @options.wait
+@store_options
 @click.pass_context
 def create(ctx: click.Context, /, **given: Any) -> None:
     """Create the federation FED_NAME: write stacks/Pulumi.FED_NAME.yaml and bring it up.

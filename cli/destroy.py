@@ -10,6 +10,7 @@ import click
 
 from . import options
 from .command import Command
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.operations.destroy import DestroyPlan
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 @options.as_json
 @options.timeout
 @options.wait
+@store_options
 @click.pass_context
 def destroy(
     ctx: click.Context,
+    /,
     given: str | None,
     stack_option: str | None,
     yes: bool,
@@ -50,6 +53,7 @@ def destroy(
     as_json: bool,
     timeout: int | None,
     wait: float,
+    **_store: Any,
 ) -> None:
     """Delete everything that STACK made, and the stack itself in the state backend.
 
@@ -62,6 +66,7 @@ def destroy(
 
     from .ask import require
     from .output import beside, counted, print_json, say
+    from .recorded import recorded
     from .target import target
     from .up import progress, say_diagnostics
 
@@ -88,7 +93,7 @@ def destroy(
     lifted = " It is protected; that is lifted." if plan.protected else ""
     require(f"Delete all of {on.name}?{lifted}", yes=yes)
     removes = removes_file(keep_file, yes=yes)
-    with progress(f"Destroying {on.name}", on) as view:
+    with recorded(on, resources=str(len(plan.resources))), progress(f"Destroying {on.name}", on) as view:
         wanted = RunOptions(
             ignore_protect=plan.protected,
             message=message,

@@ -8,6 +8,7 @@ import click
 
 from . import options
 from .command import Command
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.operations.drift import Drift, Finding, Fixed
@@ -36,9 +37,11 @@ COLOURS = {"exposed": "red", "broken": "magenta", "changed": "yellow", "warning"
 @options.as_json
 @options.timeout
 @options.wait
+@store_options
 @click.pass_context
 def drift(
     ctx: click.Context,
+    /,
     given: str | None,
     stack_option: str | None,
     put_right: bool,
@@ -47,6 +50,7 @@ def drift(
     as_json: bool,
     timeout: int | None,
     wait: float,
+    **_store: Any,
 ) -> None:
     """Compare AWS with what STACK made, and say in words what is no longer so and what that means.
 
@@ -111,11 +115,12 @@ def _put_right(on: Target, before: Before, found: Drift, *, yes: bool, timeout: 
 
     from .ask import require
     from .output import counted, say
+    from .recorded import recorded
     from .up import progress
 
     require(f"Put {counted(len(found.findings), 'thing')} of {on.name} right?", yes=yes)
     recovery = on.recovery(wait)
-    with progress(f"Putting {on.name} right", on) as view:
+    with recorded(on, findings=str(len(found.findings))), progress(f"Putting {on.name} right", on) as view:
         wanted = RunOptions(timeout=timeout, on_event=view)
         fixed = fix(found, on.stack, before, on.tools.aws, lambda asked: up(recovery, before, asked).result, wanted)
     for each in fixed.right:

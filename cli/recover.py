@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
 from .command import Command
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.operations.recover import RecoverPlan
@@ -36,15 +37,18 @@ STATES = {
 )
 @options.as_json
 @options.wait
+@store_options
 @click.pass_context
 def recover(
     ctx: click.Context,
+    /,
     given: str | None,
     stack_option: str | None,
     yes: bool,
     only_preview: bool,
     as_json: bool,
     wait: float,
+    **_store: Any,
 ) -> None:
     """Rebuild the state of STACK, damaged or gone, by importing what carries the stack's names and tags.
 
@@ -56,6 +60,7 @@ def recover(
 
     from .ask import require
     from .output import beside, counted, print_json, say
+    from .recorded import recorded
     from .target import target
 
     on = target(ctx, given, stack_option)
@@ -66,7 +71,8 @@ def recover(
     done = False
     if not only_preview and not plan.nothing_to_do:
         require(f"Write the state of {on.name} like this?", yes=yes)
-        run_recover(plan, recovery)
+        with recorded(on, adopted=str(len(plan.adopted))):
+            run_recover(plan, recovery)
         done = True
         say(f"The state of {on.name} is whole: {counted(len(plan.adopted), 'resource')} imported, none changed in AWS.")
         say(f"`fedml-infra preview {on.name}` shows what differs from the stack file.")

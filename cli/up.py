@@ -9,6 +9,7 @@ import click
 
 from . import options
 from .command import Command
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.engine.protocol import RunOptions, RunResult
@@ -90,9 +91,11 @@ def preview(
 @options.as_json
 @options.timeout
 @options.wait
+@store_options
 @click.pass_context
 def up(
     ctx: click.Context,
+    /,
     given: str | None,
     stack_option: str | None,
     yes: bool,
@@ -104,6 +107,7 @@ def up(
     as_json: bool,
     timeout: int | None,
     wait: float,
+    **_store: Any,
 ) -> None:
     """Make AWS as the file of STACK says.
 
@@ -159,10 +163,14 @@ def bring_up(
 
     from .changes import in_aws
     from .output import counted, say
+    from .recorded import recorded
 
-    with progress(f"Bringing {on.name} up", on) as view:
+    with recorded(on) as doing, progress(f"Bringing {on.name} up", on) as view:
         wanted = RunOptions(refresh=refresh, message=message, timeout=timeout, expected=expected, on_event=view)
         run = run_up(recovery or on.recovery(), before, wanted)
+        made = run.result.outputs.get("federation") or {}
+        doing.topic_arn, doing.account = made.get("topic_arn"), before.accounts.own
+        doing.details["changed"] = str(len(in_aws(run.result.changed)))
     result = run.result
     say_diagnostics(result)
     changed = len(in_aws(run.result.changed))

@@ -17,12 +17,12 @@ from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import NAMESPACE
 from fedml_infra.operations.change import Draft, change_stack
 from fedml_infra.operations.load import Stack
+from fedml_infra.operations.rotate import FED_KEY, losers
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.wire.v2.keypairs import hub_public_key, new_hub_key
 from fedml_infra.wire.v2.roster import Roster, RosterDraft, RosterMember, RosterRefusal, read_roster, write_roster
 
 HUB_KEY = NAMESPACE + "hub_key"
-FED_KEY = NAMESPACE + "fed_secret_key"
 ATTEMPTS = 5
 """Times that a roster is read and written, where others write it at the same time."""
 
@@ -34,6 +34,9 @@ class Published:
     roster: Roster
     changed: bool
     """Whether it had to be written."""
+    holders: tuple[str, ...] = ()
+    """Accounts that have the key of its epoch and may not have it any more. It is the one from before then: a key is
+    rotated first, and published afterwards."""
 
     @property
     def without_key(self) -> tuple[str, ...]:
@@ -65,8 +68,9 @@ def require_hub_key(project: Path, name: str, engine: Engine) -> SecretStr:
 def publish_roster(stack: Stack, engine: Engine, aws: Cloud) -> Published:
     """Put the roster that the stack file describes into the hub's bucket, unless it is there already.
 
-    Raises RosterError (lower_epoch) where the bucket has one of a later key: the file here is an old one.
-    ConfigurationError where the file has no hub_key or no fed_secret_key.
+    Where somebody had the key of this epoch by the one that is there, and is taken out of the file (by plain `pulumi
+    up`, say), nothing is published: see `Published.holders`. Raises RosterError (lower_epoch) where the bucket has one
+    of a later key: the file here is an old one. ConfigurationError where the file has no hub_key or no fed_secret_key.
     """
     secrets = engine.get_secrets(stack.name, (HUB_KEY, FED_KEY))
     if HUB_KEY not in secrets or FED_KEY not in secrets:
@@ -85,6 +89,8 @@ def publish_roster(stack: Stack, engine: Engine, aws: Cloud) -> Published:
         known = _ours(stored, draft, public_key)
         if known is not None and _says(known, draft):
             return Published(known, changed=False)
+        if known is not None and (holders := _holders(known, draft)):
+            return Published(known, changed=False, holders=holders)
         body = write_roster(draft, secrets[HUB_KEY])
         try:
             replacing = stored.etag if stored else None
@@ -171,6 +177,14 @@ def _read(body: bytes, draft: RosterDraft, public_key: str) -> Roster:
             fix="The key was rotated elsewhere: take the newest stack file, then run the same command again.",
         )
     return roster
+
+
+def _holders(roster: Roster, draft: RosterDraft) -> tuple[str, ...]:
+    if roster.fed_epoch != draft.fed_epoch:
+        return ()
+    return losers(
+        {each.aws_id: each.rights for each in roster.members}, {each.aws_id: each.rights for each in draft.members}
+    )
 
 
 def _says(roster: Roster, draft: RosterDraft) -> bool:

@@ -7,7 +7,7 @@ the old key until whatever it sealed has expired. `up` brings it to the hub's ow
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -137,27 +137,34 @@ def rotate_if_removed(recovery: Recovery, outputs: Mapping[str, Any]) -> bool:
 
     `outputs` are those of the last run. Cut off, the next run goes on with that rotation and begins no other.
     """
+    return _rotate(recovery, lambda config: overdue(outputs, config))
+
+
+def rotate_if_held(recovery: Recovery, accounts: tuple[str, ...], epoch: int) -> bool:
+    """The same where accounts that were taken out have the key of this epoch by a roster that was published."""
+    return _rotate(recovery, lambda config: accounts if config.fed_epoch == epoch else ())
+
+
+def _rotate(recovery: Recovery, why: Callable[[StackConfig], tuple[str, ...]]) -> bool:
+    """Rotate while `why` names accounts, of the file as it is once nobody else edits it."""
     stack = recovery.stack
-    if not stack.config.is_hub or not stack.path.exists():
+    if not stack.config.is_hub or not stack.path.exists() or not why(StackFile.read(stack.path).validated()):
         return False
-    if not overdue(outputs, StackFile.read(stack.path).validated()):
-        return False
-    rotated: list[int] = []
+    rotated: dict[int, tuple[str, ...]] = {}
 
     def edit(draft: Draft) -> None:
         rotated.clear()
-        if overdue(outputs, validate(draft.values, stack=stack.name)):
-            rotated.append(rotate_in(draft, stack.name, recovery.engine))
+        gone = why(validate(draft.values, stack=stack.name))
+        if gone:
+            rotated[rotate_in(draft, stack.name, recovery.engine)] = gone
 
     config = change_file(stack.name, stack.path, recovery.engine, edit).after.config
-    if not rotated:
-        return False
-    gone = ", ".join(losers(rights_in_force(outputs), rights_of(config)))
-    recovery.say(f"The key is rotated to epoch {rotated[0]}: {gone} had it, and may not read what comes.")
+    for epoch, gone in rotated.items():
+        recovery.say(f"The key is rotated to epoch {epoch}: {', '.join(gone)} had it, and may not read what comes.")
     shut_out = cut_off_by_rotation(config)
-    if shut_out:
+    if rotated and shut_out:
         recovery.say(told_of_cut_off(shut_out))
-    return True
+    return bool(rotated)
 
 
 def told_of_cut_off(accounts: tuple[str, ...]) -> str:

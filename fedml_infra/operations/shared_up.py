@@ -25,8 +25,7 @@ def shared_up(project: Path, recovery: Recovery, options: RunOptions) -> Run | N
     with recovery.alone():
         recovery.stack = load_stack(project, recovery.stack.name)
         exported = exported_or_empty(recovery.engine, recovery.stack.name)
-        if not pending_in(exported) and in_force(recovery.stack.config, outputs_of(exported)):
-            publish(recovery)
+        if not pending_in(exported) and in_force(recovery.stack.config, outputs_of(exported)) and publish(recovery):
             return None
         return up(recovery, recovered_before(recovery), options)
 

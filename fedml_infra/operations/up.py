@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
@@ -16,7 +16,7 @@ from fedml_infra.operations.load import Stack
 from fedml_infra.operations.patience import patient
 from fedml_infra.operations.preflight import TakenError, preflight
 from fedml_infra.operations.roster import publish_roster
-from fedml_infra.operations.rotate import rotate_if_removed
+from fedml_infra.operations.rotate import rotate_if_held, rotate_if_removed
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
@@ -87,28 +87,42 @@ def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -
 def up(recovery: Recovery, before: Before, options: RunOptions) -> Run:
     """Make AWS as the stack file says, and publish the roster of a hub that signs one. Cut off, the same goes on.
 
-    Where a member was taken out of a hub's file by hand, the key is rotated first.
+    Where a member was taken out of a hub's file by hand, the key is rotated first. Where that is seen only by the
+    roster, as the removal was brought up by plain `pulumi up`, it is rotated then, and brought up once more.
     """
     name, engine = recovery.stack.name, recovery.engine
+
+    def run() -> RunResult:
+        return recovery.run(patient(lambda asked: engine.up(name, asked)), options)
+
     with recovery.alone():
         rotate_if_removed(recovery, before.outputs)
-        result = recovery.run(patient(lambda asked: engine.up(name, asked)), options)
-        publish(recovery)
+        result = run()
+        while not publish(recovery):
+            result = replace(result, outputs=run().outputs)
     return Run(before, result)
 
 
-def publish(recovery: Recovery) -> None:
-    """Publish the roster that the stack file describes by now, where it is a hub's with a signing key, and say so."""
+def publish(recovery: Recovery) -> bool:
+    """Publish the roster that the stack file describes by now, where it is a hub's with a signing key, and say so.
+
+    False where the key had to be rotated instead, as somebody who is out has it: the file is to be brought up again.
+    """
     stack = recovery.stack
     if not (stack.config.is_hub and stack.path.exists()):
-        return
+        return True
     file = StackFile.read(stack.path)
     config = file.validated()
     if not config.has_secret("hub_key"):
-        return
+        return True
     published = publish_roster(Stack(stack.name, stack.path, config, file.config), recovery.engine, recovery.aws)
+    epoch = published.roster.fed_epoch
+    if published.holders:
+        rotate_if_held(recovery, published.holders, epoch)
+        return False
     if published.changed:
-        recovery.say(f"The roster of epoch {published.roster.fed_epoch} is published.")
+        recovery.say(f"The roster of epoch {epoch} is published.")
+    return True
 
 
 def exported_or_empty(engine: Engine, stack: str) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.errors import ConfigurationError, RosterError
 from fedml_infra.operations.load import Stack, load_stack
 from fedml_infra.operations.roster import (
-    FED_KEY,
     HUB_KEY,
     NotAdmittedError,
     publish_roster,
     read_hub_roster,
     require_hub_key,
 )
+from fedml_infra.operations.rotate import FED_KEY
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.shared_up import in_force, shared_up
 from fedml_infra.operations.up import outputs_of
@@ -96,10 +96,10 @@ def test_what_is_published_already_is_left_alone(hub: World) -> None:
     ("old", "new"),
     [
         ("m30", "h2"),
-        ("fed_name: cardio", "fed_name: cardio\n  fedml-infra:topology: centralized"),
+        ("fed_name: cardio", "fed_name: cardio\n  fedml-infra:topology: centralized\n  fedml-infra:fed_epoch: 2"),
         ("fed_name: cardio", "fed_name: cardio\n  fedml-infra:fed_epoch: 2"),
         (f'aws_id: "{MEMBER}"', f'aws_id: "{MEMBER}", nodes: [insel]'),
-        (f'aws_id: "{MEMBER}"', f'aws_id: "{MEMBER}", rights: [publish]'),
+        (f'aws_id: "{MEMBER}"', f'aws_id: "{MEMBER}", rights: [receive]'),
         (member_public_key(MEMBER_KEY), member_public_key(new_member_key())),
     ],
 )

@@ -13,6 +13,7 @@ from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.model.fields import OldKey, old_keys
 from fedml_infra.model.rights import BOTH, PUBLISH_ONLY
 from fedml_infra.operations.load import load_stack
+from fedml_infra.operations.roster import publish_roster
 from fedml_infra.operations.rotate import (
     EPOCH,
     FED_KEY,
@@ -25,7 +26,10 @@ from fedml_infra.operations.rotate import (
     under_way,
 )
 from fedml_infra.operations.settle import Recovery
+from fedml_infra.operations.shared_up import shared_up
 from fedml_infra.operations.up import recovered_before, up
+from tests.operations import federations
+from tests.operations.federations import Party
 from tests.operations.worlds import HUB_FILE, KEY, MEMBER, OTHER, World, world
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -190,3 +194,52 @@ def test_the_file_says_the_epoch_beside_the_key(hub: World) -> None:
     edit(hub, MEMBERS, "")
     bring_up(hub)
     assert f"{EPOCH}: 2\n" in (hub.project / "stacks" / "Pulumi.cardio.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def signing(tmp_path: Path) -> Party:
+    """A hub that publishes a roster, with two members."""
+    return federations.hub(tmp_path / "signing", members=f'{federations.ENTRY}\n{{aws_id: "{OTHER}"}}')
+
+
+def by_plain_pulumi(the_hub: Party) -> None:
+    """`pulumi up`, which knows nothing of keys and rosters."""
+    the_hub.world.engine.up("cardio")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "who"),
+    [
+        (f'    - {{aws_id: "{OTHER}"}}\n', "", OTHER),
+        (f'aws_id: "{OTHER}"', f'aws_id: "{OTHER}", rights: [publish]', OTHER),
+        (f"    - {federations.ENTRY}\n", "", MEMBER),
+    ],
+)
+def test_a_removal_that_plain_pulumi_brought_up_rotates_at_the_next_up(
+    signing: Party, old: str, new: str, who: str
+) -> None:
+    signing.edit(old, new)
+    by_plain_pulumi(signing)
+    assert signing.config.fed_epoch == 1
+    signing.up()
+    assert (signing.config.fed_epoch, signing.outputs["federation"]["epoch"]) == (2, 2)
+    assert f"rotated to epoch 2: {who} had it" in " ".join(signing.said)
+    signing.up()
+    assert signing.config.fed_epoch == 2
+
+
+def test_the_same_is_seen_where_all_is_in_force_already(signing: Party) -> None:
+    signing.edit(f'    - {{aws_id: "{OTHER}"}}\n', "")
+    by_plain_pulumi(signing)
+    assert shared_up(signing.world.project, signing.recovery(), RunOptions()) is not None
+    assert (signing.config.fed_epoch, signing.outputs["federation"]["epoch"]) == (2, 2)
+    assert shared_up(signing.world.project, signing.recovery(), RunOptions()) is None
+
+
+def test_no_roster_is_published_under_a_key_that_somebody_who_is_out_has(signing: Party) -> None:
+    body = signing.world.aws.rosters[federations.BUCKET].body
+    signing.edit(f'    - {{aws_id: "{OTHER}"}}\n', "")
+    stack = load_stack(signing.world.project, "cardio")
+    published = publish_roster(stack, signing.world.engine, signing.world.aws)
+    assert (published.holders, published.changed) == ((OTHER,), False)
+    assert signing.world.aws.rosters[federations.BUCKET].body == body

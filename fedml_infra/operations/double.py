@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from fedml_infra.aws.double import InMemoryAws
 from fedml_infra.aws.ears import Ear
-from fedml_infra.aws.identity_proof import Challenge, Proof, UseOnce
+from fedml_infra.aws.identity_proof import UseOnce
 from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.overview import Overview, RegionOverview
 from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
@@ -22,7 +22,7 @@ from fedml_infra.aws.standing import TopicKind
 from fedml_infra.errors import NetworkError, PolicyError, ProofRefusedError
 from fedml_infra.model.arns import Arn, queue_arn
 from fedml_infra.model.names import probe_queue_name
-from fedml_infra.model.proof import ProofRefusal, amz_date
+from fedml_infra.model.proof import Challenge, Proof, ProofRefusal, amz_date
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.tags import owned_by
 

@@ -19,7 +19,8 @@ from fedml_infra.operations.actor import actor
 from fedml_infra.operations.hub_change import require_hub
 from fedml_infra.operations.invite_rules import InviteWanted, check, notes_of, notes_of_revoked
 from fedml_infra.operations.load import Stack
-from fedml_infra.operations.roster import FED_KEY, require_hub_key
+from fedml_infra.operations.roster import require_hub_key
+from fedml_infra.operations.rotate import FED_KEY
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import NewToken, TokenRow
 from fedml_infra.wire.blobs import Version, seal_invite
@@ -51,7 +52,7 @@ def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wan
     A hub without a signing key gets one, in its stack file. Raises ConfigurationError for a joiner's stack, one that is
     not up, or an invite that cannot be used; nothing is kept then.
     """
-    topic, roster_bucket = _place(stack, engine)
+    topic, roster_bucket = hub_place(stack, engine)
     check(stack.config, wanted, topic)
     token = new_token()
     expires = (store.now() + timedelta(seconds=wanted.life.seconds)).replace(microsecond=0)
@@ -138,8 +139,9 @@ def invite_json(row: TokenRow, now: datetime) -> dict[str, Any]:
     }
 
 
-def _place(stack: Stack, engine: Engine) -> tuple[Arn, str]:
-    """Topic and roster bucket of a hub, as the last run made them."""
+def hub_place(stack: Stack, engine: Engine) -> tuple[Arn, str]:
+    """Topic and roster bucket of a hub, as the last run made them. ConfigurationError for a joiner's stack, or one that
+    is not up."""
     require_hub(stack.config, "Who joins")
     try:
         made = engine.outputs(stack.name).get("federation") or {}

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
 
-from fedml_infra.aws import callers, deletion, ears, links, roster_object, simulation, standing, state_bucket
+from fedml_infra.aws import (
+    callers,
+    deletion,
+    ears,
+    identity_proof,
+    links,
+    roster_object,
+    simulation,
+    standing,
+    state_bucket,
+)
 from fedml_infra.aws import overview as overviews
 from fedml_infra.aws.ears import Ear
+from fedml_infra.aws.identity_proof import UseOnce
 from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.live import LiveAws
 from fedml_infra.aws.overview import Overview
@@ -21,6 +33,7 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.engine.protocol import Engine
+from fedml_infra.model.proof import Challenge, Proof
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.operations.checks.machine import Machine, this_machine
 
@@ -48,6 +61,14 @@ class Cloud(Aws, Protocol):
         self, access: Access, region: str, bucket: str, body: bytes, *, account: str, replacing: str | None
     ) -> None:
         """See `aws.roster_object.put_roster`."""
+        ...
+
+    def sign_proof(self, access: Access, region: str, challenge: Challenge) -> Proof:
+        """See `aws.identity_proof.sign_proof`."""
+        ...
+
+    def proven_account(self, proof: Proof, challenge: Challenge, *, now: datetime, use_once: UseOnce) -> str:
+        """See `aws.identity_proof.proven_account`."""
         ...
 
     def make_ear(self, access: Access, node: NodeResources, mark: str) -> Ear:
@@ -110,6 +131,8 @@ class LiveCloud(LiveAws):
     delete_objects = staticmethod(deletion.delete_objects)
     get_roster = staticmethod(roster_object.get_roster)
     put_roster = staticmethod(roster_object.put_roster)
+    sign_proof = staticmethod(identity_proof.sign_proof)
+    proven_account = staticmethod(identity_proof.proven_account)
     make_ear = staticmethod(ears.make_ear)
     subscribe_ear = staticmethod(ears.subscribe_ear)
     remove_ear = staticmethod(ears.remove_ear)

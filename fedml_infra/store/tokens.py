@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, or_, select, update
@@ -54,6 +55,21 @@ class Tokens:
         """The token of that hash."""
         with self._database.reading() as connection:
             return _by_digest(connection, digest)
+
+    def look(self, digest: bytes, *, aws_id: str) -> TokenRow:
+        """The token, if that account could redeem it now; nothing is redeemed. Raises TokenRefusedError."""
+        with self._database.reading() as connection:
+            found = _by_digest(connection, digest)
+            now: datetime = connection.execute(select(Now())).scalar_one()
+        if (
+            found is None
+            or found.revoked_at is not None
+            or now >= found.expires_at
+            or found.aws_id not in (None, aws_id)
+            or found.used_by not in (None, aws_id)
+        ):
+            raise _refusal(found, aws_id)
+        return found
 
     def revoke(self, token_id: str, by: str) -> TokenRow:
         """Nobody can redeem it from now on, not again either; done already is done. Raises ConfigurationError for an

@@ -23,6 +23,8 @@ from fedml_infra.wire.tokens import digest, token_id
 from fedml_infra.wire.v2.kdf import derive
 
 FORMAT = "fedml2-join-request"
+LARGEST = 4096
+"""Bytes of such a file at most; one has about 600."""
 
 _KINDS = {"aws_topic_arn": TopicArn, "aws_id": AccountId, "pid": Pid, "public_key": PublicKey}
 _KEYS = ("format", "token_id", *_KINDS, "mac")

@@ -1,0 +1,1 @@
+"""HTTP in, an operation, HTTP out."""

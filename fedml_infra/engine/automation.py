@@ -217,7 +217,7 @@ class PulumiEngine:
             )
         except OSError as error:
             raise _not_started(error) from error
-        if done.status == 0:
+        if done.status == 0 and not done.stopped:
             return done.stdout
         redact = self._redactor(secrets)
         raise classify(Failure(operation, stack, redact(done.stderr), stopped=done.stopped > 0, status=done.status))
@@ -262,7 +262,8 @@ class PulumiEngine:
             diagnostics=(*reader.diagnostics, *listener.problems),
             text=redact(done.stdout),
         )
-        if done.status == 0:
+        # Stopped between two steps of a destroy it has ended with 0, and most was still there.
+        if done.status == 0 and not done.stopped:
             return result
         if done.status == UNEXPECTED_CHANGES and options.expect_no_changes:
             raise UnexpectedChangesError(

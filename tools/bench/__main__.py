@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fedml_infra.sandbox.local_aws import Kind
 from fedml_infra.sandbox.sandbox import down, up
-from tools.bench import demo, drift, engine, nodes, recovery, start_up
+from tools.bench import demo, drift, engine, joins, nodes, recovery, start_up
 from tools.bench.table import Row, print_table
 
 PARTS = {
@@ -20,6 +20,7 @@ PARTS = {
     "nodes": nodes.rows,
     "recovery": recovery.rows,
     "drift": drift.rows,
+    "joins": joins.rows,
     "demo": demo.rows,
 }
 

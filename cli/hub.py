@@ -27,16 +27,8 @@ class Change:
     plan: HubPlan
     applied: Applied | None
     """None for a preview."""
-    outputs: Mapping[str, Any]
-    """Of the last run, this one's where there was one."""
     document: dict[str, Any]
     """For `--json`."""
-
-    @property
-    def topic_arn(self) -> str | None:
-        """Of the federation; None where its stack never came up."""
-        found = (self.outputs.get("federation") or {}).get("topic_arn")
-        return str(found) if found else None
 
 
 def hub_target(ctx: click.Context, given: str | None, option: str | None, what: str) -> Target:
@@ -82,8 +74,6 @@ def change_hub(
     on: Target,
     edit: Callable[[Mapping[str, Any]], Edit],
     *,
-    action: str,
-    store: Mapping[str, Any],
     question: str,
     yes: bool,
     only_preview: bool,
@@ -96,16 +86,15 @@ def change_hub(
     """Show what an edit of the hub's file comes to, have it agreed to, and carry it out.
 
     `edit` is made of the last run's outputs; `first` is called with the topic's ARN once all is agreed to. Where
-    everything is in force already nothing is asked, and only a roster that is not published yet is. `action` and
-    `details` are what the audit says of it, in the store that the options `store` name.
+    everything is in force already nothing is asked, and only a roster that is not published yet is. `details` are what
+    the audit says of it.
     """
     from fedml_infra.engine.protocol import RunOptions
-    from fedml_infra.operations.audit import Doing, audited_if_possible
     from fedml_infra.operations.hub_change import apply_hub_change, plan_hub_change
 
     from .ask import require
-    from .output import beside, say, warn
-    from .store_options import store_of
+    from .output import beside, say
+    from .recorded import recorded
     from .up import progress, say_diagnostics
 
     recovery = on.recovery(RUN_PATIENCE)
@@ -124,21 +113,21 @@ def change_hub(
         else:
             show_hub_plan(plan, notes)
     if only_preview:
-        return Change(plan, None, outputs, document)
+        return Change(plan, None, document)
     if not plan.in_force:
         require(question, yes=yes)
     topic_arn = (outputs.get("federation") or {}).get("topic_arn")
-    doing = Doing(action, on.name, topic_arn, details=dict(details or {}))
+    told = dict(details or {})
     if plan.rotates_to is not None:
-        doing.details["epoch"] = str(plan.rotates_to)
-    with audited_if_possible(lambda: store_of(store), doing, warn):
+        told["epoch"] = str(plan.rotates_to)
+    with recorded(on, **told) as doing:
+        doing.topic_arn = topic_arn
         if first is not None and topic_arn:
             first(topic_arn)
         with progress(f"Bringing {on.name} up", on) as view:
             applied = apply_hub_change(on.project, recovery, outputs, wanted, RunOptions(on_event=view), rotate=rotate)
     if applied.run is not None:
-        outputs = dict(applied.run.result.outputs)
         say_diagnostics(applied.run.result)
         say(f"{on.name} is up, {applied.run.result.seconds:.1f} s.")
     document |= {"changed": not plan.in_force, "epoch": applied.config.fed_epoch}
-    return Change(plan, applied, outputs, document)
+    return Change(plan, applied, document)

@@ -47,7 +47,7 @@ def leave(
     as_json: bool,
     timeout: int | None,
     wait: float,
-    **store: Any,
+    **_store: Any,
 ) -> None:
     """Take everything of STACK down, and leave the federation.
 
@@ -56,22 +56,20 @@ def leave(
     of the hub, whose topic may be gone already. `protect: true` is lifted by agreeing.
     """
     from fedml_infra.engine.protocol import RunOptions
-    from fedml_infra.operations.audit import Doing, audited_if_possible
     from fedml_infra.operations.destroy import remove_file
     from fedml_infra.operations.leave import leave as operation
     from fedml_infra.operations.leave import plan_leave
 
     from .ask import require
     from .destroy import print_plan, removes_file
-    from .output import beside, print_json, say, warn
-    from .store_options import store_of
+    from .output import beside, print_json, say
+    from .recorded import recorded
     from .target import target
     from .up import progress, say_diagnostics
 
     on = target(ctx, given, stack_option)
     recovery = on.recovery(wait)
     plan = plan_leave(recovery, delete_data=delete_data, only_look=only_preview)
-    config = on.stack.config
     document: dict[str, Any] = {
         "stack": on.name,
         "accounts": list(plan.accounts),
@@ -90,11 +88,7 @@ def leave(
     lifted = " It is protected; that is lifted." if plan.destroys.protected else ""
     require(f"Leave {on.name}?{lifted}", yes=yes)
     removes = removes_file(keep_file, yes=yes)
-    doing = Doing("leave", on.name, config.aws_topic_arn, details={"kept_buckets": ", ".join(plan.kept)})
-    with (
-        audited_if_possible(lambda: store_of(store), doing, warn),
-        progress(f"Leaving {on.name}", on) as view,
-    ):
+    with recorded(on, kept_buckets=", ".join(plan.kept)), progress(f"Leaving {on.name}", on) as view:
         result = operation(
             plan,
             recovery,

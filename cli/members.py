@@ -115,7 +115,7 @@ def set_rights(
     yes: bool,
     only_preview: bool,
     as_json: bool,
-    **store: Any,
+    **_store: Any,
 ) -> None:
     """Let ACCOUNT do what RIGHTS says and nothing else: `publish,receive`, `publish` or `receive`.
 
@@ -134,9 +134,7 @@ def set_rights(
     done = change_hub(
         on,
         lambda _: edit,
-        action="members set-rights",
         details={"account": account, "rights": rights_text},
-        store=store,
         question=f"Let account {account} {said(rights)} in {on.name}, and nothing else?",
         yes=yes,
         only_preview=only_preview,
@@ -202,9 +200,7 @@ def remove(
     done = change_hub(
         on,
         lambda outputs: remove_member(on.stack.config, outputs, account),
-        action="members remove",
         details={"account": account},
-        store=store,
         question=f"Take account {account} out of {on.name}?",
         yes=yes,
         only_preview=only_preview,

@@ -70,8 +70,6 @@ def rotate_key(
         done = change_hub(
             on,
             lambda _: lambda _: None,
-            action="rotate-key",
-            store=store,
             question=f"Rotate the key of {on.name}?",
             yes=yes,
             only_preview=only_preview,

@@ -37,7 +37,7 @@ def schedule(
     yes: bool,
     only_preview: bool,
     as_json: bool,
-    **store: Any,
+    **_store: Any,
 ) -> None:
     """Show how often the nodes of STACK synchronise, or set it: m, h or d (minutes, hours, days) and a number.
 
@@ -65,9 +65,7 @@ def schedule(
     done = change_hub(
         on,
         lambda _: set_schedule(wanted),
-        action="schedule",
         details={"sync_sched": str(wanted)},
-        store=store,
         question=f"Have the nodes of {on.name} synchronise every {wanted}?",
         yes=yes,
         only_preview=only_preview,

@@ -54,7 +54,7 @@ def sync(
     as_json: bool,
     timeout: int | None,
     wait: float,
-    **store: Any,
+    **_store: Any,
 ) -> None:
     """Read the roster of the hub, and bring STACK to it: key, schedule, topology and rights.
 
@@ -64,12 +64,11 @@ def sync(
     """
     from fedml_infra.engine.protocol import RunOptions
     from fedml_infra.errors import FedmlError
-    from fedml_infra.operations.audit import Doing, audited_if_possible
     from fedml_infra.operations.sync import sync as operation
 
     from .ask import agreed
     from .output import print_json, say, warn
-    from .store_options import store_of
+    from .recorded import recorded
     from .target import target
     from .up import say_diagnostics
 
@@ -80,7 +79,6 @@ def sync(
             return False
         return agreed(f"Let the queue of {' and '.join(pids)} go, with what is in it?", yes=yes)
 
-    doing = Doing("sync", on.name, on.stack.config.aws_topic_arn)
     try:
         with _OnceItRuns(on) as view:
             done = operation(
@@ -92,12 +90,11 @@ def sync(
                 announce=announce,
             )
     except FedmlError:
-        with audited_if_possible(lambda: store_of(store), doing, warn):
+        with recorded(on):
             raise
     if done.run is not None:
-        doing.details["epoch"] = str(done.plan.epoch)
-        with audited_if_possible(lambda: store_of(store), doing, warn):
-            pass
+        with recorded(on, epoch=str(done.plan.epoch)):
+            pass  # it is done; a run of a timer that did nothing is not recorded
         say_diagnostics(done.run.result)
         for line in done.plan.changes or (f"{on.name} is as the roster says again.",):
             say(line)

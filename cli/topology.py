@@ -39,7 +39,7 @@ def topology(
     yes: bool,
     only_preview: bool,
     as_json: bool,
-    **store: Any,
+    **_store: Any,
 ) -> None:
     """Show the topology of STACK, or set it: decentralized, centralized or hybrid.
 
@@ -64,9 +64,7 @@ def topology(
     done = change_hub(
         on,
         lambda _: set_topology(config, wanted),
-        action="topology",
         details={"topology": str(wanted)},
-        store=store,
         question=f"Make {on.name} {wanted}?",
         yes=yes,
         only_preview=only_preview,

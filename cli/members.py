@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,8 @@ from .store_options import store_options
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from fedml_infra.operations.hub_change import Edit
 
 account_argument = click.argument("account", metavar="ACCOUNT")
 
@@ -182,6 +185,7 @@ def remove(
     from fedml_infra.errors import StoreError
     from fedml_infra.operations.actor import actor
     from fedml_infra.operations.members import after_removal, remove_member
+    from fedml_infra.operations.roster import published_members
 
     from .hub import change_hub, hub_target
     from .output import print_json, say, warn
@@ -197,9 +201,20 @@ def remove(
         except StoreError as error:
             warn(f"The invites of account {account} could not be revoked. {error}")
 
+    def edit(outputs: Mapping[str, Any]) -> Edit:
+        topic_arn = (outputs.get("federation") or {}).get("topic_arn")
+
+        def was(account: str) -> bool:
+            """Whether it was a member when an earlier removal was cut off, or done."""
+            if not topic_arn:
+                return False
+            return account in _seen(store, topic_arn) or account in published_members(on.stack, on.engine, on.tools.aws)
+
+        return remove_member(on.stack.config, outputs, account, was=was)
+
     done = change_hub(
         on,
-        lambda outputs: remove_member(on.stack.config, outputs, account),
+        edit,
         details={"account": account},
         question=f"Take account {account} out of {on.name}?",
         yes=yes,
@@ -212,6 +227,19 @@ def remove(
         say(f"Account {account} is no member of {on.name} any more; the key is that of epoch {done.document['epoch']}.")
     if as_json:
         print_json({**done.document, "account": account, "notes": list(after_removal(on.stack.config))})
+
+
+def _seen(store: Mapping[str, Any], topic_arn: str) -> Mapping[str, Any]:
+    """Who was recorded as a member; nobody where the store cannot be read."""
+    from fedml_infra.errors import StoreError
+
+    from .store_options import store_of
+
+    try:
+        with store_of(store) as opened:
+            return opened.members.seen(topic_arn)
+    except StoreError:
+        return {}
 
 
 def _day(moment: datetime | None) -> str:

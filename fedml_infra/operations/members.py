@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -146,10 +146,14 @@ def set_rights(config: StackConfig, account: str, rights: Rights) -> Edit:
     return edit
 
 
-def remove_member(config: StackConfig, outputs: Mapping[str, Any], account: str) -> Edit:
-    """The edit that takes a member out. One that the file no longer has, and the last run had, is no mistake: that
-    removal was begun. ConfigurationError for an account that is neither."""
-    require_member(config, account, also=rights_in_force(outputs))
+def remove_member(
+    config: StackConfig, outputs: Mapping[str, Any], account: str, *, was: Callable[[str], bool] = lambda _: False
+) -> Edit:
+    """The edit that takes a member out. One that the file no longer has is no mistake where the last run had it, or
+    where it `was` one: that removal was begun, or is done. ConfigurationError for any other account."""
+    known = {*(member.aws_id for member in config.members), *rights_in_force(outputs)}
+    if account not in known and not was(account):
+        require_member(config, account)
 
     def edit(values: dict[str, Any]) -> None:
         left = [entry for entry in entries(values, MEMBERS) if str(entry["aws_id"]) != account]
@@ -161,9 +165,9 @@ def remove_member(config: StackConfig, outputs: Mapping[str, Any], account: str)
     return edit
 
 
-def require_member(config: StackConfig, account: str, *, also: Collection[str] = ()) -> None:
-    """Raise ConfigurationError for an account that is no member by the file, nor `also`."""
-    known = dict.fromkeys([*(member.aws_id for member in config.members), *also])
+def require_member(config: StackConfig, account: str) -> None:
+    """Raise ConfigurationError for an account that is no member by the file."""
+    known = [member.aws_id for member in config.members]
     if account not in known:
         raise ConfigurationError(
             f"Account {account} is no member of {config.fed_name}.",

@@ -103,6 +103,27 @@ def publish_roster(stack: Stack, engine: Engine, aws: Cloud) -> Published:
     raise AssertionError("the last attempt answers or raises")
 
 
+def published_members(stack: Stack, engine: Engine, aws: Cloud) -> tuple[str, ...]:
+    """The accounts on the roster that a hub has published; none where it has published none. Errors as
+    `publish_roster`, but that a hub without a hub_key has published none."""
+    key = engine.get_secret(stack.name, HUB_KEY)
+    if key is None:
+        return ()
+    access = Access.of(None, stack.settings)
+    account = aws.account_of(access, stack.config.region)
+    hub = hub_resources(stack.config, account)
+    stored = aws.get_roster(access, hub.region, hub.roster_bucket, owner=account)
+    if stored is None:
+        return ()
+    roster = read_roster(
+        stored.body,
+        hub_public_key=hub_public_key(key),
+        fed_name=stack.config.fed_name,
+        aws_topic_arn=hub.topic_arn,
+    )
+    return tuple(entry.aws_id for entry in roster.members)
+
+
 def read_hub_roster(stack: Stack, aws: Cloud, *, known_epoch: int | None = None) -> Roster:
     """The roster of a joiner's federation, signed by the hub that its file names.
 

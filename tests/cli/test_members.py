@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 
 import cli
 from fedml_infra.aws.sessions import Access
+from fedml_infra.errors import ResourceError
 from fedml_infra.store.place import store_place
 from fedml_infra.store.store import Store, open_store
 from fedml_infra.store.values import AuditRow
 from fedml_infra.wire.v2.announcement import Announcement, attributes, write_announcement
 from tests.cli.conftest import Done
-from tests.operations.federations import ENTRY, TOPIC, Party, hub, joiner
+from tests.operations.federations import BUCKET, ENTRY, TOPIC, Party, hub, joiner
 from tests.operations.worlds import KEY, MEMBER, OTHER
 
 ANOTHER = f'{{aws_id: "{OTHER}"}}'
@@ -130,11 +132,35 @@ def test_a_removal_is_done_recorded_and_told(the_hub: Party, run: Run) -> None:
 
 def test_a_removal_done_again_says_that_nothing_changes(the_hub: Party, run: Run) -> None:
     run(the_hub, "members", "remove", OTHER, "--yes")
-    # It is no member by file and by the last run: a mistake, and not a removal.
-    again = run(the_hub, "members", "remove", OTHER, "--yes")
-    assert again.code == 2
-    assert f"Account {OTHER} is no member of cardio" in again.err
+    again = run(the_hub, "members", "remove", OTHER)
+    assert (again.code, again.out) == (0, "Nothing changes.\n")
     assert the_hub.config.fed_epoch == 2
+
+
+@pytest.mark.parametrize("store_is_lost", [False, True])
+def test_a_removal_that_was_cut_off_before_the_roster_goes_on(
+    the_hub: Party, run: Run, tmp_path: Path, store_is_lost: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ResourceError("cut off")
+
+    aws = the_hub.world.aws
+    put, body = aws.put_roster, aws.rosters[BUCKET].body
+    aws.put_roster = refuse  # type: ignore[method-assign]
+    assert run(the_hub, "members", "remove", OTHER, "--yes").code == 4
+    aws.put_roster = put  # type: ignore[method-assign]
+    assert aws.rosters[BUCKET].body == body
+    if store_is_lost:
+        shutil.rmtree(tmp_path / "store")
+    again = run(the_hub, "members", "remove", OTHER)
+    assert (again.code, the_hub.config.fed_epoch) == (0, 2)
+    assert aws.rosters[BUCKET].body != body
+
+
+def test_an_account_that_never_was_a_member_is_a_mistake(the_hub: Party, run: Run) -> None:
+    done = run(the_hub, "members", "remove", "999999999999", "--yes")
+    assert done.code == 2
+    assert "Account 999999999999 is no member of cardio" in done.err
 
 
 def test_v1_members_that_a_removal_cuts_off_are_named_beforehand(the_hub: Party, run: Run) -> None:

@@ -197,6 +197,7 @@ def test_an_account_that_is_no_member_is_refused_with_those_that_are() -> None:
 
 def test_a_removal_that_was_begun_is_no_mistake() -> None:
     remove_member(config([]), outputs(made(MEMBER, "publish")), MEMBER)
+    remove_member(config([]), {}, MEMBER, was=lambda account: account == MEMBER)
     with pytest.raises(ConfigurationError):
         remove_member(config([]), {}, MEMBER)
 

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from fedml_infra.errors import ConfigurationError, StoreError
-from fedml_infra.store.place import StorePlace
+from fedml_infra.store.place import StorePlace, without_password
 
 if sys.platform != "win32":
     import fcntl
@@ -117,8 +116,9 @@ def _open_sqlite(place: StorePlace, path: Path) -> Database:
 
 def _open_postgresql(place: StorePlace) -> Database:
     assert place.database_url is not None
-    parts = urlsplit(place.database_url.get_secret_value())
-    url = urlunsplit(parts._replace(scheme="postgresql+psycopg"))
+    given = place.database_url.get_secret_value()
+    # Not put together from its parts: an empty host would lose its slashes.
+    url = "postgresql+psycopg" + given[given.index("://") :]
     try:
         engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT})
     except ArgumentError:
@@ -190,8 +190,7 @@ def _told(place: StorePlace, cause: BaseException | None) -> StoreError:
     lines = str(cause).strip().splitlines()
     said = lines[0] if lines else type(cause).__name__
     url = place.database_url
-    password = urlsplit(url.get_secret_value()).password if url is not None else None
-    if password:
-        said = said.replace(password, "***")
+    if url is not None:
+        said = without_password(said, url)
     fix = "Give another folder with --data-dir." if url is None else "Look at the URL, and whether the server is up."
     return StoreError(f"The store {place} cannot be used: {said}", fix=fix)

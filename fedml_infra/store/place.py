@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -67,13 +67,24 @@ def has_password(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return True
-    return parts.password is not None or any(key == "password" for key, _ in parse_qsl(parts.query))
+    return parts.password is not None or any(
+        key == "password" for key, _ in parse_qsl(parts.query, keep_blank_values=True)
+    )
+
+
+def without_password(text: str, url: SecretStr) -> str:
+    """The text with `***` where the password of the URL was, however it is written there."""
+    parts = urlsplit(url.get_secret_value())
+    given = [parts.password or "", *(value for key, value in parse_qsl(parts.query) if key == "password")]
+    for password in {*given, *map(unquote, given)} - {""}:
+        text = text.replace(password, "***")
+    return text
 
 
 def _require_postgresql(url: SecretStr) -> None:
     try:
         parts = urlsplit(url.get_secret_value())
-        right = parts.scheme in _SCHEMES and (parts.port or True)
+        right = parts.scheme in _SCHEMES and "://" in url.get_secret_value() and (parts.port or True)
     except ValueError:
         right = False
     if not right:

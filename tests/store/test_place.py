@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from fedml_infra.errors import ConfigurationError
-from fedml_infra.store.place import StorePlace, has_password, store_place
+from fedml_infra.store.place import StorePlace, has_password, store_place, without_password
 
 URL = "postgresql://fed@db.example.org/fedml"
 BOTH = {"FEDML_INFRA_DATA_DIR": "/srv/fedml", "FEDML_INFRA_DATABASE_URL": URL}
@@ -53,7 +53,14 @@ def test_postgresql_is_taken_in_each_spelling(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://u:hunter2@h/d", "sqlite:///x", "fedml", "postgresql://u:hunter2@h:port/d", "postgresql://[u:hunter2@h"],
+    [
+        "mysql://u:hunter2@h/d",
+        "sqlite:///x",
+        "fedml",
+        "postgresql:fedml",
+        "postgresql://u:hunter2@h:port/d",
+        "postgresql://[u:hunter2@h",
+    ],
 )
 def test_another_database_is_refused_without_repeating_its_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="PostgreSQL") as refused:
@@ -81,3 +88,9 @@ def test_a_place_is_told_without_its_password() -> None:
     assert str(place) == "postgresql://db.example.org/fedml"
     assert "hunter2" not in repr(place)
     assert str(StorePlace(Path("/data"))) == "/data/store.sqlite3"
+
+
+@pytest.mark.parametrize("url", ["postgresql://fed:p%40ss@h/d", "postgresql://fed@h/d?password=p%40ss"])
+def test_what_a_driver_says_is_told_without_the_password(url: str) -> None:
+    said = without_password("could not connect as fed with p@ss to h", SecretStr(url))
+    assert said == "could not connect as fed with *** to h"

@@ -232,3 +232,19 @@ def test_where_no_answer_to_a_call_ever_comes_the_next_run_goes_on(
         done = act(hub)
         assert done.code in (0, 6), done.err  # 6: there was nothing more to do
     assert there(hub) == whole
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("operation", [*MADE, "PutBucketTagging", "AttachRolePolicy", "Get*", "Head*"])
+def test_whatever_the_credentials_expire_at_the_next_run_goes_on(
+    hub: Organisation, faults: Faults, operation: str
+) -> None:
+    """Each call of that name is refused, so what was made with it before is there, and its parts are not."""
+    faults.set(Plan(rules=(rule(hub, Fault.EXPIRED_CREDENTIALS, operation=operation),)))
+    cut = create(hub)
+    struck = met(faults)
+    faults.clear()
+    assert (cut.code == 0) == (not struck), cut.err
+    done = create(hub)
+    assert done.code == 0, done.err
+    assert there(hub) == WHOLE

@@ -102,6 +102,7 @@ def test_what_is_published_already_is_left_alone(hub: World) -> None:
         (f'aws_id: "{MEMBER}"', f'aws_id: "{MEMBER}", rights: [receive]'),
         (member_public_key(MEMBER_KEY), member_public_key(new_member_key())),
     ],
+    ids=["schedule", "topology", "epoch", "nodes", "rights", "public key"],
 )
 def test_every_change_that_members_see_is_published(hub: World, old: str, new: str) -> None:
     publish(hub)

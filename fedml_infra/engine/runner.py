@@ -61,7 +61,7 @@ def run(
     asked = cancellation or Cancellation()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(asked))
-        arguments = [*_dying_with_us(), *command]
+        arguments = [*dying_with_us(), *command]
         log: int | None = None
         written: tuple[int, ...] = ()
         if on_event_line is not None:
@@ -218,10 +218,10 @@ def _stopped_by_signals(asked: Cancellation) -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def _dying_with_us() -> list[str]:
-    """Linux: the engine is killed with us, however we end, and its language host and plugins follow.
+def dying_with_us() -> list[str]:
+    """What to begin a command with, so that on Linux it is killed with the thread that starts it, however that ends.
 
-    Elsewhere an engine whose parent was killed finishes its run.
+    Of an engine its language host and plugins follow. Elsewhere an engine whose parent was killed finishes its run.
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

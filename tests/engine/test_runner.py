@@ -109,7 +109,7 @@ def test_a_thread_other_than_the_main_one_may_run_it(tmp_path):
 
 
 def test_a_program_that_is_not_there_is_an_os_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_dying_with_us", list)
+    monkeypatch.setattr(runner, "dying_with_us", list)
     with pytest.raises(OSError):
         runner.run([str(tmp_path / "none")], cwd=tmp_path, env=ENV)
 

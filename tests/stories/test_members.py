@@ -108,25 +108,33 @@ def changed(done: Done) -> set[str]:
 
 
 class Federation:
-    """A hub with its node, and two organisations that join by public keys."""
+    """A hub with its node, and two organisations that joined by public keys; all of it is up."""
 
     def __init__(self, organisation: MakeOrganisation) -> None:
         self.hub = organisation("hub", "cardio")
         self.insel, self.usz = (Joiner(organisation(pid, "cardio"), pid, new_member_key()) for pid in ("insel", "usz"))
-        self.hub_key = new_hub_key()
+        hub_key = new_hub_key()
         self.bucket = roster_bucket_name("cardio", self.hub.account, self.hub.region)
-        public = hub_public_key(self.hub_key)
+        public = hub_public_key(hub_key)
         with ThreadPoolExecutor() as pool:
-            waiting = [pool.submit(each.write, self.hub.topic_arn, public) for each in (self.insel, self.usz)]
-            self.hub.hub(members=self.insel.entry, nodes=f"{{pid: charite, s3_bucket: cardio-{self.hub.account}}}")
+            joiners = (self.insel, self.usz)
+            waiting = [pool.submit(each.write, self.hub.topic_arn, public) for each in joiners]
+            members = f"{self.insel.entry}\n{self.usz.entry}"
+            self.hub.hub(members=members, nodes=f"{{pid: charite, s3_bucket: cardio-{self.hub.account}}}")
             self.hub.init()
-            secret(self.hub, "hub_key", self.hub_key)
+            secret(self.hub, "hub_key", hub_key)
             must(self.hub, "up", "--yes")
-            [each.result() for each in waiting]
+            for each in waiting:
+                each.result()
+            list(pool.map(Organisation.up, (self.insel.at, self.usz.at)))
+        self.urls = {
+            pid: who.aws("sqs").get_queue_url(QueueName=f"cardio_{pid}")["QueueUrl"]
+            for pid, who in (("charite", self.hub), ("insel", self.insel.at), ("usz", self.usz.at))
+        }
 
-    def roster(self) -> tuple[bytes, str]:
-        found = self.hub.aws("s3").get_object(Bucket=self.bucket, Key="roster.json")
-        return found["Body"].read(), found["ETag"]
+    def received(self, who: Organisation, pid: str, *, wait: int = 5) -> list[str]:
+        """What the node's queue holds."""
+        return who.received_from(self.urls[pid], self.hub.region, wait=wait)
 
     def edit(self, old: str, new: str) -> None:
         """By hand, in the hub's file."""
@@ -135,21 +143,11 @@ class Federation:
         self.hub.stack_file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_member_comes_and_is_put_out_and_the_others_follow(organisation: MakeOrganisation) -> None:
+def test_a_member_is_put_out_and_the_others_follow(organisation: MakeOrganisation) -> None:
     federation = Federation(organisation)
-    hub, insel, usz = federation.hub, federation.insel, federation.usz
-    topic = hub.topic_arn
-
-    # One more member: its rights on the topic and on the roster, and the roster itself.
-    with ThreadPoolExecutor() as pool:
-        its = pool.submit(insel.at.up)
-        _, etag = federation.roster()
-        federation.edit(insel.entry, f"{insel.entry}\n    - {usz.entry}")
-        assert changed(must(hub, "up", "--yes", "--json")) == {"TopicPolicy", "BucketPolicy"}
-        first, again = federation.roster()
-        assert again != etag
-        usz.at.up()
-        its.result()
+    hub, insel, usz, received = federation.hub, federation.insel, federation.usz, federation.received
+    topic, s3 = hub.topic_arn, hub.aws("s3")
+    first = s3.get_object(Bucket=federation.bucket, Key="roster.json")["Body"].read()
 
     # Everybody hears everybody; usz hears twice more, by queues that are no node's.
     other_url, other = queue(usz.at, "cardio_other")
@@ -158,48 +156,39 @@ def test_a_member_comes_and_is_put_out_and_the_others_follow(organisation: MakeO
     friend_url, friends = queue(friend, "cardio_friend")
     subscribe(usz.at, topic, friends)
     hub.publish(topic, "charite", "before")
-    assert [each.at.received(each.pid) for each in (insel, usz)] == [["before"], ["before"]]
-    assert usz.at.received_from(other_url, hub.region, wait=5)
+    assert [received(each.at, each.pid) for each in (insel, usz)] == [["before"], ["before"]]
+    others = ((other_url, usz.at), (friend_url, friend))
+    assert all("before" in str(who.received_from(url, hub.region, wait=5)) for url, who in others)
     usz.at.publish(topic, "usz", "from usz")
-    assert hub.received("charite") == ["from usz"]
-    assert insel.at.received("insel") == ["from usz"]
+    assert [received(hub, "charite"), received(insel.at, "insel")] == [["from usz"], ["from usz"]]
 
-    # Put out.
+    # Put out: rights, subscriptions of whatever endpoint, key.
     told = must(hub, "members", "remove", usz.at.account, "--yes", "--json").json
     assert (told["epoch"], told["because_of"], told["cut_off"]) == (2, [usz.at.account], [])
     assert denied(lambda: usz.at.publish(topic, "usz", "spam"))
     assert denied(lambda: subscribe(usz.at, topic, other))
     assert subscribers(hub) == {hub.account, insel.at.account}
     hub.publish(topic, "charite", "after")
-    assert insel.at.received("insel") == ["after"]
-    for url, who in ((usz.at.nodes()["usz"]["queue_url"], usz.at), (other_url, usz.at), (friend_url, friend)):
-        assert "after" not in who.received_from(url, hub.region, wait=0)
-    assert parameter(hub, "charite")["epoch"] == 2
+    assert received(insel.at, "insel") == ["after"]
+    for url, who in ((federation.urls["usz"], usz.at), *others):
+        assert "after" not in str(who.received_from(url, hub.region, wait=0))
+    assert set(parameter(hub, "charite")["keys"]) == {"1", "2"}
 
-    # Nobody else's stack changed by any of it, and who is out is told so.
+    # Nobody else's stack shows a change; who is out is told so.
     with ThreadPoolExecutor() as pool:
         same = pool.submit(fedml_infra, insel.at, "preview", "--expect-no-changes")
         out = fedml_infra(usz.at, "sync")
         assert (out.code, out.out) == (OUT, "")
         assert "may not be read from here" in out.err and "leave" in out.err
         assert same.result().code == 0, same.result().err
-    assert insel.keys()["epoch"] == 1
 
-    # The one who stays picks the key up, and has nothing to do the next time.
-    assert must(insel.at, "sync", "--json").json["changes"] == ["The key is of epoch 2 (it was 1)."]
-    assert insel.keys() == parameter(hub, "charite")
-    assert set(insel.keys()["keys"]) == {"1", "2"} and insel.keys()["keys"]["1"] == KEY
-    runs = len(list((insel.at.folder / "state").rglob("*.history.json")))
-    quiet = must(insel.at, "sync")
-    assert (quiet.out, quiet.err) == ("", "")
-    assert len(list((insel.at.folder / "state").rglob("*.history.json"))) == runs
-
-    # Another schedule, written by hand, and a topology in which members only publish.
+    # Another schedule, written by hand, and a topology in which members only publish; insel follows, and is heard.
     federation.edit("sync_sched: m30", "sync_sched: m15")
     told = must(hub, "topology", "cardio", "centralized", "--yes", "--json").json
     assert [(each["who"], each["loses"]) for each in told["rights"]] == [(insel.at.account, ["receive"])]
     assert told["epoch"] == 3
     assert denied(lambda: subscribe(insel.at, topic, f"arn:aws:sqs:{hub.region}:{insel.at.account}:cardio_insel"))
+    assert insel.keys() == {"epoch": 1, "keys": {"1": KEY}}
     listening = subprocess.Popen(
         [sys.executable, "-m", "cli", "rotate-key", "--only-listen", "--listen", "60", "--json"],
         cwd=hub.folder,
@@ -211,17 +200,19 @@ def test_a_member_comes_and_is_put_out_and_the_others_follow(organisation: MakeO
     assert listening.stderr is not None
     while "Listening" not in (line := listening.stderr.readline()):
         assert line, "it ended"
-    synced = must(insel.at, "sync", "--json").json
-    assert synced["announced"] == [insel.at.account]
+    assert must(insel.at, "sync", "--json").json["announced"] == [insel.at.account]
     assert (insel.file()["fedml-infra:sync_sched"], insel.file()["fedml-infra:topology"]) == ("m15", "centralized")
     assert json.loads(listening.communicate(timeout=60)[0])["heard"] == [insel.at.account]
-    assert insel.keys()["epoch"] == 3
-    assert insel.at.nodes()["insel"]["queue_arn"] is None
+    assert (insel.keys()["epoch"], set(insel.keys()["keys"])) == (3, {"1", "3"})
+    assert insel.keys()["keys"]["3"] == parameter(hub, "charite")["keys"]["3"]
+    assert not insel.at.aws("sqs").list_queues().get("QueueUrls")
     insel.at.publish(topic, "insel", "to the centre")
-    assert "to the centre" in hub.received("charite")
+    assert "to the centre" in received(hub, "charite")
 
-    # An old roster put back is refused, and changes nothing.
-    hub.aws("s3").put_object(Bucket=federation.bucket, Key="roster.json", Body=first)
+    # Nothing more to do is silence; an old roster put back is refused, and changes nothing.
+    quiet = must(insel.at, "sync")
+    assert (quiet.out, quiet.err) == ("", "")
+    s3.put_object(Bucket=federation.bucket, Key="roster.json", Body=first)
     refused = fedml_infra(insel.at, "sync", "--json")
     assert refused.code == OUT
     assert "epoch 3 was seen before" in refused.json["error"]["what"]
@@ -231,6 +222,10 @@ def test_a_member_comes_and_is_put_out_and_the_others_follow(organisation: MakeO
     assert [(each["aws_id"], each["rights"], each["epoch"], each["version"]) for each in listed] == [
         (insel.at.account, ["publish"], 3, "v2")
     ]
+
+    # A member more: its rights on the topic and on the roster, which is published then.
+    federation.edit(insel.entry, f"{insel.entry}\n    - {{aws_id: '444444444444'}}")
+    assert changed(must(hub, "preview", "--json")) == {"TopicPolicy", "BucketPolicy"}
 
 
 def test_a_member_leaves_though_the_hub_is_gone_and_keeps_its_data(organisation: MakeOrganisation) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -56,6 +58,18 @@ def flipped(raw: bytes, bits: range) -> Iterator[bytes]:
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
         yield bytes(changed)
+
+
+def test_threads_that_derive_at_the_same_time_do_not_wait_for_each_other_for_ever() -> None:
+    """In a process of its own: threads that hang would keep this one from ending."""
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from fedml_infra.wire.v2.envelope import DEFAULT, argon2id\n"
+        "with ThreadPoolExecutor(3) as pool:\n"
+        "    print(len(set(pool.map(lambda _: argon2id(b'x', b'0' * 16, DEFAULT), range(3)))))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "1\n"
 
 
 def test_what_is_sealed_is_opened_with_the_real_argon2id() -> None:

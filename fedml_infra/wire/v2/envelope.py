@@ -18,6 +18,7 @@ import hmac
 import re
 import secrets
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -66,11 +67,18 @@ Stretch = Callable[[bytes, bytes, Parameters], bytes]
 """(passphrase, salt, parameters) -> 32 bytes."""
 
 
+# OpenSSL takes its threads for the lanes from one pool for all, and waits for ever where two derivations took a part of
+# them each (seen with cryptography 50.0.2, OpenSSL 4.0.3). So only one at a time, which bounds the memory too.
+_ALONE = threading.Lock()
+
+
 def argon2id(passphrase: bytes, salt: bytes, parameters: Parameters) -> bytes:
-    """RFC 9106, version 1.3. The only slow step."""
-    return Argon2id(
+    """RFC 9106, version 1.3. The only slow step; one at a time in a process."""
+    derivation = Argon2id(
         salt=salt, length=32, iterations=parameters.passes, lanes=parameters.lanes, memory_cost=parameters.memory
-    ).derive(passphrase)
+    )
+    with _ALONE:
+        return derivation.derive(passphrase)
 
 
 @dataclass(frozen=True)

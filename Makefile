@@ -5,9 +5,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 STEP := tools/step.sh
-PYTEST := $(BIN)/python -m pytest
 # Two at a time: most of a story test is one engine and one local AWS.
 WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Where it is set, as containers do, every start of a Python would compile all of the SDKs again: seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -43,10 +43,10 @@ demo: setup ## three organisations, a federation each joins, messages, a drift, 
 	@$(BIN)/fedml-infra demo
 
 test: setup ## all tests but the exhaustive ones
-	@$(PYTEST) -n $(WORKERS) -m "not soak"
+	@$(PYTEST) -m "not soak"
 
 soak: setup ## the exhaustive tests, and every property with a hundred thousand inputs (an hour or more)
-	@FEDML_INFRA_SOAK=1 $(PYTEST) -n $(WORKERS) -m "soak or property"
+	@FEDML_INFRA_SOAK=1 $(PYTEST) -m "soak or property"
 
 check: .make/installed ## ruff, format, mypy strict, import arrows, lock files and generated files in step
 	@$(BIN)/ruff check .

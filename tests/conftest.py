@@ -36,10 +36,19 @@ def store_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks property tests, so that `make soak` finds them all."""
+    """Marks property tests, so that `make soak` finds them all; what takes long begins first, so that nothing long is
+    left to a single worker at the end.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and is_hypothesis_test(item.function):
             item.add_marker("property")
+    items.sort(key=seconds, reverse=True)
+
+
+def seconds(item: pytest.Item) -> float:
+    """About how long a test takes, by its mark; 0 of what is no story."""
+    story = item.get_closest_marker("story")
+    return 0.0 if story is None else float(story.kwargs.get("seconds", 1.0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -23,6 +23,15 @@ def require(question: str, *, yes: bool) -> None:
         raise CancelledError("Nothing was changed, as the answer was no.")
 
 
+def ask_text(what: str, option: str) -> str:
+    """What a person types. Raises ConfigurationError that names the option where there is no terminal to ask at."""
+    from fedml_infra.errors import ConfigurationError
+
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"{what} is missing, and there is no terminal to ask at.", fix=f"Give {option}.")
+    return str(click.prompt(what, err=True)).strip()
+
+
 def _terminal(question: str) -> None:
     from fedml_infra.errors import ConfigurationError
 

@@ -109,16 +109,16 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     tools = tools_of(ctx) if asked is None else asked.tools(tools_of(ctx))
     if asked is not None:
         asked.require_account(tools.aws)
-    project, is_there = _project(start_of(ctx))
+    project, is_there = project_there(start_of(ctx))
     request = CreateRequest(
         values=_laid_over(values_of(given) if asked is None else asked.request.values, given),
         key=key_of(given) if asked is None else asked.request.fed_secret_key,
         protect=_protect(ctx, given["protect"], given["no_persist"]),
-        local=_is_local(),
+        local=is_local(),
         take_buckets=given["imports"] and given["import_buckets"],
     )
     name = str(request.values.get("fedml-infra:fed_name", ""))
-    path = _stack_path(project, is_there, name)
+    path = stack_path_in(project, is_there, name)
     plan = plan_create(request, tools.aws, existing(path))
     engine = tools.engine(project)
     planned = Stack(plan.stack, path, plan.config, {})
@@ -139,7 +139,7 @@ def create(ctx: click.Context, /, **given: Any) -> None:
             _show(plan, path, as_json=False, importing=importing)
     require(f"Write {path} and make all this in AWS?", yes=given["yes"])
     if not is_there:
-        _write_project(project)
+        make_project(project)
     write_stack(plan, path, engine, secrets_provider=given["secrets_provider"])
     check_key(request, plan, engine)
     say(f"{path} is written." if not plan.resumes else f"{path} stays as it is.")
@@ -196,7 +196,8 @@ def _laid_over(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     return kept
 
 
-def _is_local() -> bool:
+def is_local() -> bool:
+    """Whether the environment's AWS is one of this machine."""
     import os
 
     from fedml_infra.aws.sessions import is_loopback
@@ -204,7 +205,7 @@ def _is_local() -> bool:
     return is_loopback(os.environ.get("AWS_ENDPOINT_URL"))
 
 
-def _project(start: Path) -> tuple[Path, bool]:
+def project_there(start: Path) -> tuple[Path, bool]:
     """The project's folder, and whether it is there; where there is none, the starting folder is to become one."""
     from fedml_infra.engine.project import find_project
     from fedml_infra.errors import ConfigurationError
@@ -215,7 +216,8 @@ def _project(start: Path) -> tuple[Path, bool]:
         return start.absolute(), False
 
 
-def _stack_path(project: Path, is_there: bool, name: str) -> Path:
+def stack_path_in(project: Path, is_there: bool, name: str) -> Path:
+    """Where the file of a stack is, or will be."""
     from fedml_infra.engine.project import stack_path
 
     if is_there:
@@ -223,7 +225,8 @@ def _stack_path(project: Path, is_there: bool, name: str) -> Path:
     return project / "stacks" / f"Pulumi.{name}.yaml"
 
 
-def _write_project(project: Path) -> None:
+def make_project(project: Path) -> None:
+    """Make the folder a project, and say so."""
     from fedml_infra.engine.project import write_project
 
     from .output import say

@@ -24,72 +24,88 @@ STACK_OPTIONS = frozenset(
 """Names of the parameters that `stack_options` adds."""
 
 
+_FEDERATION = (
+    click.option("--region", metavar="REGION", help="Where the topic and the nodes are; AWS_REGION where not given."),
+    click.option(
+        "--sync-sched", metavar="SCHED", help="How often nodes synchronise: m30, h3, d7 (minutes, hours, days)."
+    ),
+    click.option("--topology", metavar="WORD", help="decentralized (default), centralized or hybrid."),
+)
+_NODE = (
+    click.option("--pid", metavar="PID", help="A node of your own, with --s3-bucket; its name in the federation."),
+    click.option(
+        "--s3-bucket",
+        metavar="BUCKET[/PREFIX]",
+        help="Its bucket: adopted where it is yours already, else made.",
+    ),
+    click.option("--rights", metavar="RIGHTS", help="What it does: publish, receive or publish,receive."),
+    click.option("--local-type", metavar="WORD", help="What it trains on: cpu (default) or gpu."),
+    click.option("--profile", metavar="NAME", help="The AWS profile of its account, if that is another one."),
+    click.option("--assume-role", metavar="ARN", help="Or a role to assume in its account."),
+    click.option("--external-id", metavar="ID", help="The external id that this role asks for."),
+    click.option("--node-role", metavar="NAME", help="An existing role that the node's policy is attached to."),
+)
+_OTHERS = (
+    click.option("--node-region", metavar="REGION", help="Where it is, if not in --region."),
+    click.option(
+        "--node",
+        "more_nodes",
+        multiple=True,
+        metavar="YAML",
+        help="A further node, as in a stack file: '{pid: insel, s3_bucket: insel-fed, account: {profile: insel}}'.",
+    ),
+    click.option(
+        "--member",
+        "members",
+        multiple=True,
+        metavar="ID[:RIGHTS[:PIDS]]",
+        help="Another organisation's account, as 222222222222:publish,receive:insel,usz.",
+    ),
+    click.option("--topic-arn", metavar="ARN", help="Join this topic by hand; the stack then declares no hub."),
+)
+_SETTINGS = (
+    click.option("--encrypt/--no-encrypt", default=None, help="Nodes encrypt the payload itself too."),
+    click.option("--sharing", metavar="WAY", help="How payloads are read: sts (default) or bucket_policy."),
+    click.option("--message-filter", metavar="WORD", help="sender (default), or none where nodes set no sender."),
+    click.option(
+        "--retention",
+        metavar="TIME",
+        help="How long queues and buckets keep things; d14 (default) is the most.",
+    ),
+    click.option("--kms-key-arn", metavar="ARN", help="An own KMS key for queue, bucket, parameter and topic."),
+    click.option("--permissions-boundary", metavar="ARN", help="A managed policy that bounds every role made."),
+    click.option("--iam-path", metavar="PATH", help="Path of every role and policy made, as /fedml/."),
+    click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag on everything made."),
+)
+_REST = (
+    click.option("--roster-bucket", metavar="NAME", help="The hub's bucket for the roster, if not the derived name."),
+    click.option(
+        "--fed-secret-key-stdin",
+        is_flag=True,
+        help="Read the federation's key (base64 of 16 bytes) from standard input.",
+    ),
+)
+
+
 def stack_options(command: F) -> F:
     """What a person says of a federation and of their nodes; `values_of` reads it."""
-    for option in reversed(
-        [
-            click.option(
-                "--region", metavar="REGION", help="Where the topic and the nodes are; AWS_REGION where not given."
-            ),
-            click.option(
-                "--sync-sched", metavar="SCHED", help="How often nodes synchronise: m30, h3, d7 (minutes, hours, days)."
-            ),
-            click.option("--topology", metavar="WORD", help="decentralized (default), centralized or hybrid."),
-            click.option(
-                "--pid", metavar="PID", help="A node of your own, with --s3-bucket; its name in the federation."
-            ),
-            click.option(
-                "--s3-bucket",
-                metavar="BUCKET[/PREFIX]",
-                help="Its bucket: adopted where it is yours already, else made.",
-            ),
-            click.option("--rights", metavar="RIGHTS", help="What it does: publish, receive or publish,receive."),
-            click.option("--node-region", metavar="REGION", help="Where it is, if not in --region."),
-            click.option("--local-type", metavar="WORD", help="What it trains on: cpu (default) or gpu."),
-            click.option("--profile", metavar="NAME", help="The AWS profile of its account, if that is another one."),
-            click.option("--assume-role", metavar="ARN", help="Or a role to assume in its account."),
-            click.option("--external-id", metavar="ID", help="The external id that this role asks for."),
-            click.option("--node-role", metavar="NAME", help="An existing role that the node's policy is attached to."),
-            click.option(
-                "--node",
-                "more_nodes",
-                multiple=True,
-                metavar="YAML",
-                help="A further node, as in a stack file: "
-                "'{pid: insel, s3_bucket: insel-fed, account: {profile: insel}}'.",
-            ),
-            click.option(
-                "--member",
-                "members",
-                multiple=True,
-                metavar="ID[:RIGHTS[:PIDS]]",
-                help="Another organisation's account, as 222222222222:publish,receive:insel,usz.",
-            ),
-            click.option("--topic-arn", metavar="ARN", help="Join this topic by hand; the stack then declares no hub."),
-            click.option("--encrypt/--no-encrypt", default=None, help="Nodes encrypt the payload itself too."),
-            click.option("--sharing", metavar="WAY", help="How payloads are read: sts (default) or bucket_policy."),
-            click.option(
-                "--message-filter", metavar="WORD", help="sender (default), or none where nodes set no sender."
-            ),
-            click.option(
-                "--retention",
-                metavar="TIME",
-                help="How long queues and buckets keep things; d14 (default) is the most.",
-            ),
-            click.option("--kms-key-arn", metavar="ARN", help="An own KMS key for queue, bucket, parameter and topic."),
-            click.option("--permissions-boundary", metavar="ARN", help="A managed policy that bounds every role made."),
-            click.option("--iam-path", metavar="PATH", help="Path of every role and policy made, as /fedml/."),
-            click.option(
-                "--roster-bucket", metavar="NAME", help="The hub's bucket for the roster, if not the derived name."
-            ),
-            click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag on everything made."),
-            click.option(
-                "--fed-secret-key-stdin",
-                is_flag=True,
-                help="Read the federation's key (base64 of 16 bytes) from standard input.",
-            ),
-        ]
-    ):
+    return _with(command, *_FEDERATION, *_NODE, *_OTHERS, *_SETTINGS, *_REST)
+
+
+def own_options(command: F) -> F:
+    """Of those, what a joining organisation decides of its one node and of its own side."""
+    return _with(command, *_NODE, *_SETTINGS)
+
+
+def own_values_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """As `values_of`, of `own_options` and a region."""
+    return values_of(
+        {**dict.fromkeys([*STACK_OPTIONS, "fed_name"]), "more_nodes": (), "members": (), "tags": (), **given}
+    )
+
+
+def _with(command: F, *several: Callable[[F], F]) -> F:
+    for option in reversed(several):
         command = option(command)
     return command
 

@@ -19,6 +19,11 @@ SECTIONS = {
     },
     "Members": {
         "invite": Entry("invite", "invite", "Invite other organisations: make, list and take back invites."),
+        "join": Entry("join", "join", "Join a federation by an invite: see what it makes and grants, then do it."),
+        "admit": Entry(
+            "admit", "admit", "Let in who was invited: by its request's file, or by a server that joiners ask."
+        ),
+        "node": Entry("node", "node", "What a node's own process needs."),
         "members": Entry("members", "members", "Who is in the federation, and what each may do."),
         "rotate-key": Entry("rotate_key", "rotate_key", "Give the federation a new key, and see who has it."),
         "sync": Entry("sync", "sync", "Bring a member's stack to what its hub has published."),

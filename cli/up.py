@@ -157,7 +157,30 @@ def bring_up(
     expected: int | None = None,
     recovery: Recovery | None = None,
 ) -> Run:
-    """Run `up` with progress, and say at the end what there is."""
+    """Run `up` with progress, and print at the end what there is."""
+    run = brought_up(
+        on, before, refresh=refresh, message=message, timeout=timeout, expected=expected, recovery=recovery
+    )
+    if as_json:
+        print_run_json(on, run)
+    else:
+        from .outputs import print_outputs
+
+        print_outputs(run.result.outputs)
+    return run
+
+
+def brought_up(
+    on: Target,
+    before: Before,
+    *,
+    refresh: bool = False,
+    message: str | None = None,
+    timeout: int | None = None,
+    expected: int | None = None,
+    recovery: Recovery | None = None,
+) -> Run:
+    """The same, with nothing on standard output."""
     from fedml_infra.engine.protocol import RunOptions
     from fedml_infra.operations.up import up as run_up
 
@@ -176,12 +199,6 @@ def bring_up(
     changed = len(in_aws(run.result.changed))
     done = f"{counted(changed, 'resource')} changed" if changed else "nothing had to change"
     say(f"{on.name} is up: {done}, {result.seconds:.1f} s.")
-    if as_json:
-        print_run_json(on, run)
-    else:
-        from .outputs import print_outputs
-
-        print_outputs(result.outputs)
     return run
 
 

@@ -33,6 +33,7 @@ from fedml_infra.wire.v2.keypairs import new_hub_key
 
 KEY = NAMESPACE + "fed_secret_key"
 HUB_KEY = NAMESPACE + "hub_key"
+MEMBER_KEY = NAMESPACE + "member_key"
 KEY_BYTES = 16
 """Of a federation's key (wire format v1: AES-128)."""
 
@@ -72,6 +73,8 @@ class CreatePlan:
     resumes: bool
     """Whether the stack file is there already, and says the same."""
     notes: tuple[str, ...]
+    member_key: SecretStr | None = field(default=None, repr=False)
+    """The key that a joiner's file is to have, which the roster seals to."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +191,15 @@ def write_stack(plan: CreatePlan, path: Path, engine: Engine, *, secrets_provide
             _write_schema(path.parent)
     except BaseException:
         if made:
-            _take_back(plan.stack, path, engine)
+            take_back(plan.stack, path, engine)
         raise
 
 
 def _set_keys(plan: CreatePlan, path: Path, engine: Engine) -> None:
-    """Encrypt the federation's key, and that which a hub signs its roster with, into the file."""
+    """Encrypt the federation's key, and that which a hub signs its roster with, or a member opens it with."""
     secrets = {} if plan.key is None else {KEY: plan.key}
+    if plan.member_key is not None:
+        secrets[MEMBER_KEY] = plan.member_key
     file = StackFile.read(path)
     if plan.config.is_hub and HUB_KEY not in file.config:
         secrets[HUB_KEY] = new_hub_key()
@@ -210,14 +215,15 @@ def _put_in_order(path: Path) -> None:
     """Move the keys, which were appended, to where a stack file has them."""
     file = StackFile.read(path)
     values = in_order(file.config)
-    for key in [*values][[*values].index(KEY) :]:
+    first = next(at for at, key in enumerate(values) if isinstance(values[key], Ciphertext))
+    for key in [*values][first:]:
         file.remove(key)
     for key, value in values.items():
         file.set(key, value)
     file.write()
 
 
-def _take_back(stack: str, path: Path, engine: Engine) -> None:
+def take_back(stack: str, path: Path, engine: Engine) -> None:
     """Undo what was made; whatever keeps that from working must not hide the error that led here."""
     with contextlib.suppress(FedmlError):
         if engine.exists(stack) and not State.of(engine.state(stack)).resources:

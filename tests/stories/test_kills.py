@@ -45,9 +45,11 @@ def kill_at_event(where: Organisation, victim: str, number: int, command: str, *
     return end(begin(where, victim, number, command, where.federation, "--yes", **more))
 
 
-def kill_at_call(where: Organisation, faults: Faults, victim: str, number: int, command: str) -> Ended:
+def kill_at_call(
+    where: Organisation, faults: Faults, victim: str, number: int, command: str, operation: str = "*"
+) -> Ended:
     """Kills while AWS has the call of that number and has not answered it; the call itself is carried out."""
-    rule = Rule(fault=Fault.LATENCY, account=where.account, calls=(number,), seconds=HELD_SECONDS)
+    rule = Rule(fault=Fault.LATENCY, account=where.account, operation=operation, calls=(number,), seconds=HELD_SECONDS)
     faults.set(Plan(rules=(rule,)))
     process = begin(where, "nobody", 0, command, where.federation, "--yes")
     while process.poll() is None and not any(call.outcome == Fault.LATENCY for call in faults.calls()):
@@ -73,7 +75,7 @@ def test_one_more_run_mends_whatever_was_killed(organisation: MakeOrganisation, 
     """Each of the four once; `make soak` kills each of them alone, everywhere."""
     where = hub(organisation, "killed")
     assert kill_at_event(where, "program", 18, "up").code == 4
-    assert "provider's process ended" in kill_at_call(where, faults, "provider", 40, "up").err
+    assert "provider's process ended" in kill_at_call(where, faults, "provider", 1, "up", "Subscribe").err
     mended(where, "up")
     assert "signal 9" in kill_at_event(where, "engine", 31, "destroy").err
     assert kill_at_event(where, "command", 14, "destroy").code == -signal.SIGKILL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +47,17 @@ class MadeInvite:
     """What a person may not think of."""
 
 
+@dataclass(frozen=True)
+class InvitingHub:
+    """What an invite is made of; the two keys are only read where the invite needs them."""
+
+    stack: Stack
+    topic: Arn
+    roster_bucket: str
+    fed_key: Callable[[], SecretStr | None]
+    signing_key: Callable[[], SecretStr]
+
+
 def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wanted: InviteWanted) -> MadeInvite:
     """Make an invite to a federation that is up, and keep its token's hash.
 
@@ -53,13 +65,26 @@ def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wan
     not up, or an invite that cannot be used; nothing is kept then.
     """
     topic, roster_bucket = hub_place(stack, engine)
-    check(stack.config, wanted, topic)
+    hub = InvitingHub(
+        stack,
+        topic,
+        roster_bucket,
+        fed_key=lambda: engine.get_secret(stack.name, FED_KEY),
+        signing_key=lambda: require_hub_key(project, stack.name, engine),
+    )
+    return invite_to(hub, store, wanted, by=actor())
+
+
+def invite_to(hub: InvitingHub, store: Store, wanted: InviteWanted, *, by: str) -> MadeInvite:
+    """The same of a hub that is known. `by`: who makes it."""
+    config, topic = hub.stack.config, hub.topic
+    check(config, wanted, topic)
     token = new_token()
     expires = (store.now() + timedelta(seconds=wanted.life.seconds)).replace(microsecond=0)
-    notes = tuple(notes_of(stack, wanted, store, str(topic)))
+    notes = tuple(notes_of(hub.stack, wanted, store, str(topic)))
     common: dict[str, Any] = {
-        "fed_name": stack.config.fed_name,
-        "sync_sched": stack.config.sync_sched,
+        "fed_name": config.fed_name,
+        "sync_sched": config.sync_sched,
         "aws_topic_arn": str(topic),
         "aws_topic_region": topic.region,
         "fed_req_token": token,
@@ -67,9 +92,9 @@ def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wan
     }
     invite: Invite | InviteV1
     if wanted.version is Version.V1:
-        key = engine.get_secret(stack.name, FED_KEY)
+        key = hub.fed_key()
         if key is None:
-            raise ConfigurationError(f"The stack file of {stack.name} has no fed_secret_key.")
+            raise ConfigurationError(f"The stack file of {hub.stack.name} has no fed_secret_key.")
         passphrase = wanted.passphrase or _v1_passphrase()
         invite = InviteV1.model_validate({**common, "fed_secret_key": key})
     else:
@@ -77,9 +102,9 @@ def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wan
         invite = Invite.model_validate(
             {
                 **common,
-                "topology": stack.config.topology,
-                "hub_public_key": hub_public_key(require_hub_key(project, stack.name, engine)),
-                "roster_bucket": roster_bucket,
+                "topology": config.topology,
+                "hub_public_key": hub_public_key(hub.signing_key()),
+                "roster_bucket": hub.roster_bucket,
                 "expires": expires,
                 "rights": wanted.rights,
                 "aws_id": wanted.account,
@@ -90,12 +115,12 @@ def create_invite(project: Path, stack: Stack, engine: Engine, store: Store, wan
         NewToken(
             id=token_id(digest(token)),
             digest=digest(token),
-            fed_name=stack.config.fed_name,
+            fed_name=config.fed_name,
             topic_arn=str(topic),
             version="v1" if wanted.version is Version.V1 else "v2",
             rights=wanted.rights,
             aws_id=wanted.account,
-            created_by=actor(),
+            created_by=by,
             expires_at=expires,
         )
     )
@@ -144,9 +169,16 @@ def hub_place(stack: Stack, engine: Engine) -> tuple[Arn, str]:
     is not up."""
     require_hub(stack.config, "Who joins")
     try:
-        made = engine.outputs(stack.name).get("federation") or {}
+        outputs = engine.outputs(stack.name)
     except StackNotFoundError:
-        made = {}
+        outputs = {}
+    return place_in(stack, outputs)
+
+
+def place_in(stack: Stack, outputs: Mapping[str, Any]) -> tuple[Arn, str]:
+    """The same, of the outputs of its last run; {} where there was none."""
+    require_hub(stack.config, "Who joins")
+    made = outputs.get("federation") or {}
     up = f"`fedml-infra up {stack.name}`"
     if not made.get("topic_arn"):
         raise ConfigurationError(f"{stack.name} is not up, so there is nothing to join yet.", fix=f"Run {up} first.")

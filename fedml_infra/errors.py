@@ -62,6 +62,18 @@ class UnreadableError(ConfigurationError):
         )
 
 
+class ConflictError(ConfigurationError):
+    """What is asked for is there already, or another request for it is under way."""
+
+
+class NotAllowedError(ConfigurationError):
+    """A customer of the service that may not have what it asks for."""
+
+
+class BusyError(ConfigurationError):
+    """Too much is asked for at once: later it may work."""
+
+
 class AuthenticationError(FedmlError):
     """No, expired or foreign AWS credentials, or a wrong passphrase."""
 
@@ -152,6 +164,9 @@ class Answer:
 ANSWERS: dict[type[BaseException], Answer] = {
     FedmlError: Answer(1, 500),
     ConfigurationError: Answer(2, 400),
+    ConflictError: Answer(2, 409),
+    NotAllowedError: Answer(2, 403),
+    BusyError: Answer(2, 429),
     AuthenticationError: Answer(3, 401),
     ResourceError: Answer(4, 502),
     StackLockedError: Answer(4, 409),

@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -27,14 +28,16 @@ from sqlalchemy import (
 from sqlalchemy import update as updated
 from sqlalchemy.exc import IntegrityError
 
-from fedml_infra.errors import ConfigurationError
+from fedml_infra.errors import ConfigurationError, ConflictError
 from fedml_infra.store.database import Database
-from fedml_infra.store.service_tables import JOBS
+from fedml_infra.store.service_tables import JOBS, WORKSPACES
 from fedml_infra.store.service_values import Ending, Job, JobState, NewJob, Progress
 from fedml_infra.store.tables import Now
 
 ADMIT = "admit"
 """The kind of job of which a stack has one at most in the queue: it takes in whoever was admitted by then."""
+MAKING = ("create", "createJoin")
+"""Kinds that make a stack: it has one of them under way at most."""
 MOST_ATTEMPTS = 3
 """Runs of one job: a run whose worker died is begun again, but not for ever."""
 GAVE_UP = "The run was cut off {} times, and is not tried again: start it anew, it goes on where it was."
@@ -56,7 +59,8 @@ class Jobs:
 
     def submit(self, new: NewJob) -> Job:
         """Queue a job; the one that is there where its idempotency key came before, or, for an admission, where one of
-        that stack is queued already. Raises IdempotencyError where the key came with another request.
+        that stack is queued already. Raises IdempotencyError where the key came with another request, ConflictError
+        for a job that makes a stack where another such one is under way.
         """
         values = asdict(new) | {
             "stack_key": new.stack_key,
@@ -68,6 +72,8 @@ class Jobs:
         }
         while True:
             with self._database.writing() as connection:
+                if new.kind in MAKING and self._is_made(connection, new):
+                    raise ConflictError(f"Another request for [{new.pid}] is under way.")
                 made = _unless_one_is_there(connection, JOBS.insert().values(values))
             if made is not None:
                 return made
@@ -92,6 +98,26 @@ class Jobs:
             )
         return there
 
+    def _is_made(self, connection: Connection, new: NewJob) -> bool:
+        """Whether another job makes the stack by now. Held to the end of the transaction, on both databases."""
+        connection.execute(
+            select(WORKSPACES.c.pid).where(WORKSPACES.c.cid == new.cid, WORKSPACES.c.pid == new.pid).with_for_update()
+        )
+        job = JOBS.c
+        other = select(job.id).where(
+            job.stack_key == new.stack_key, job.kind.in_(MAKING), job.state.in_([_QUEUED, _RUNNING])
+        )
+        if new.idempotency_key is not None:
+            other = other.where(or_(job.idempotency_key.is_(None), job.idempotency_key != new.idempotency_key))
+        return connection.execute(other.limit(1)).one_or_none() is not None
+
+    def of_key(self, cid: str, idempotency_key: str) -> Job | None:
+        """The job of a customer that came with that key."""
+        wanted = select(*_JOB).where(JOBS.c.cid == cid, JOBS.c.idempotency_key == idempotency_key)
+        with self._database.reading() as connection:
+            found = connection.execute(wanted).one_or_none()
+        return _job(found) if found is not None else None
+
     def get(self, job_id: str) -> Job | None:
         """The job of that id."""
         with self._database.reading() as connection:
@@ -110,11 +136,11 @@ class Jobs:
 
     def waiting(self, cid: str | None = None) -> int:
         """How many are queued or running."""
-        wanted = select(JOBS.c.id).where(JOBS.c.state.in_([_QUEUED, _RUNNING]))
+        wanted = select(func.count()).select_from(JOBS).where(JOBS.c.state.in_([_QUEUED, _RUNNING]))
         if cid is not None:
             wanted = wanted.where(JOBS.c.cid == cid)
         with self._database.reading() as connection:
-            return len(connection.execute(wanted).all())
+            return int(connection.execute(wanted).scalar_one())
 
     def claim(self, worker: str, lease: timedelta) -> Job | None:
         """Start the oldest job that may start, for `lease` at first; None where there is none.

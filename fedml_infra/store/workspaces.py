@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, select, update
 
 from fedml_infra.store.database import Database, insert_unless_there
-from fedml_infra.store.service_tables import WORKSPACES
+from fedml_infra.store.service_tables import CUSTOMERS, WORKSPACES
 from fedml_infra.store.service_values import NewWorkspace, Workspace
 from fedml_infra.store.tables import Now
 
@@ -25,11 +25,10 @@ class Workspaces:
         """Keep a project; None where the customer has one of that pid, or `quota` of them, already."""
         with self._database.writing() as connection:
             if quota is not None:
-                # Held to the end of the transaction, so that two of a customer's requests do not both find room.
-                rows = connection.execute(
-                    select(WORKSPACES.c.pid).where(WORKSPACES.c.cid == new.cid).with_for_update()
-                ).all()
-                if len(rows) >= quota:
+                # Its row is held to the end of the transaction, so that no two of its requests both find room.
+                connection.execute(select(CUSTOMERS.c.cid).where(CUSTOMERS.c.cid == new.cid).with_for_update())
+                wanted = select(func.count()).select_from(WORKSPACES).where(WORKSPACES.c.cid == new.cid)
+                if int(connection.execute(wanted).scalar_one()) >= quota:
                     return None
             added = insert_unless_there(connection, WORKSPACES, asdict(new) | {"version": 0, "created_at": Now()})
         return self.get(new.cid, new.pid) if added else None
@@ -61,8 +60,10 @@ class Workspaces:
             found = connection.execute(wanted).first()
         return _workspace(found) if found is not None else None
 
-    def write(self, cid: str, pid: str, version: int, stack_file: str) -> bool:
-        """Keep the stack file that was made of `version`; False where it was written meanwhile, and nothing is kept."""
+    def write(self, cid: str, pid: str, version: int, stack_file: str | None) -> bool:
+        """Keep the stack file that was made of `version`, or that there is none any more; False where it was written
+        meanwhile, and nothing is kept.
+        """
         with self._database.writing() as connection:
             written = connection.execute(
                 update(WORKSPACES)

@@ -39,8 +39,8 @@ setup: .make/installed .make/engine ## .venv with the command, and the Pulumi en
 	@$(STEP) "Pulumi engine" - $(BIN)/python -m fedml_infra.engine.install
 	@touch $@
 
-demo: setup ## three organisations, a federation each joins, messages, a drift, and nothing left behind
-	@$(BIN)/fedml-infra demo
+demo: setup ## a federation of three organisations, from nothing to nothing; and its picture, demo-federation.svg
+	@$(BIN)/fedml-infra demo --picture demo-federation.svg
 
 test: setup ## all tests but the exhaustive ones
 	@$(PYTEST) -m "not soak"

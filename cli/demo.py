@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     cls=Command,
     exits=(2, 4, 8),
     examples=(
-        ("the whole story, about twenty seconds", "fedml-infra demo"),
+        ("the whole story, about half a minute", "fedml-infra demo"),
+        ("and a picture of the federation", "fedml-infra demo --picture cardio.svg"),
         ("on the other local AWS, which enforces no policies", "fedml-infra demo --aws moto"),
         ("leave everything up, to look around in", "fedml-infra demo --keep"),
     ),
@@ -30,14 +32,21 @@ if TYPE_CHECKING:
     help="The local AWS; only ministack enforces policies.",
 )
 @click.option("--keep", is_flag=True, help="Destroy nothing, and say where everything is.")
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write a picture of the federation into FILE, as SVG.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output, all else on error.")
-def demo(kind: str, keep: bool, as_json: bool) -> int:
+def demo(kind: str, keep: bool, picture: Path | None, as_json: bool) -> int:
     """Show a federation's whole life on this machine, without an AWS account.
 
     Three hospitals, each with an AWS account, a checkout and a state of its own, in two regions, on the real Pulumi
-    engine and a local AWS: the administrator brings up the hub, the others join, every node sends a model update and
-    reads the others', an outsider is denied, a change by hand is found, everything is destroyed, and every account
-    and region is looked through for what is left.
+    engine and a local AWS. The administrator creates the federation and invites the others: one proves its account to
+    a small server, the other joins by a file. Every node sends a model update and reads the others', an outsider is
+    denied, a member is removed and the key rotated, a change by hand is found, everything is destroyed, and every
+    account and region is looked through for what is left.
 
     Anything that is not as it should be is said, and the exit code is 1.
     """
@@ -50,6 +59,9 @@ def demo(kind: str, keep: bool, as_json: bool) -> int:
         print_json(report.to_json())
     else:
         _print(report)
+    if picture is not None:
+        picture.write_text(report.picture, encoding="utf-8")
+        say(f"The picture of the federation: {picture.absolute()}")
     for fault in report.faults():
         say(f"{click.style('Not as it should be:', fg='red', bold=True)} {fault}")
     if kept is not None:
@@ -64,12 +76,13 @@ def _print(report: Report) -> None:
     click.echo()
     click.echo(federation_picture())
     click.echo()
-    messages, outsider, drift = report.messages, report.outsider, report.drift
+    messages, outsider, removed, drift = report.messages, report.outsider, report.removed, report.drift
     denied = (
         f"{outsider.denied} of {outsider.tried} attempts denied, by the local AWS itself"
         if outsider.enforced
         else "not tried: this local AWS enforces no policies"
     )
+    gone = "" if removed.denied is None else f"{removed.denied} attempts denied, "
     print_facts(
         (
             ("engine", f"Pulumi {report.engine}"),
@@ -78,12 +91,18 @@ def _print(report: Report) -> None:
                 f"{counted(report.organisations, 'organisation')} in {counted(report.accounts, 'account')} and "
                 f"{counted(report.regions, 'region')}, {counted(report.resources, 'resource')}",
             ),
+            ("joined", f"{report.joins} of {counted(report.invites, 'invite')}: one online, one by a file"),
             (
                 "messages",
                 f"{messages.sent} sent, {messages.received} received, {counted(messages.echoes, 'echo', 'echoes')}",
             ),
             ("payloads", f"{report.payloads_read} read, each with credentials for that one object"),
             ("outsider", denied),
+            (
+                "removed",
+                f"1 member: {gone}{removed.received_after} messages received afterwards; "
+                f"the key was rotated {'once' if report.rotations == 1 else f'{report.rotations} times'}",
+            ),
             ("drift", f"{drift.made} made by hand, {drift.found} found"),
             ("left behind", "kept" if report.kept else str(report.left_behind)),
             ("seconds", ", ".join(f"{name} {seconds}" for name, seconds in report.seconds.items())),

@@ -74,6 +74,13 @@ class NodeProcess:
         _, keys = self.keys()
         return tuple(self._open(keys, message) for message in came.messages)
 
+    def heard(self, *, seconds: float) -> int:
+        """How many messages come into the own queue in that time, whether or not they can be opened."""
+        if self.queue_url is None:
+            return 0
+        came = receive_until(self.access, self.node.region, self.queue_url, lambda _: False, seconds=seconds)
+        return len(came.messages)
+
     def _open(self, keys: dict[int, bytes], message: Message) -> Update:
         epoch = int(message.attributes["epoch"])
         told = json.loads(_unseal(keys[epoch], self.node.federation, message.body))

@@ -50,6 +50,16 @@ def intrude(access: Access, topic_arn: str, targets: Iterable[Target]) -> tuple[
     return tuple(attempts)
 
 
+def return_in(access: Access, node: NodeResources) -> tuple[Attempt, ...]:
+    """Publish and subscribe its own queue again: what a member tries that was removed."""
+    region = Arn.parse(node.topic_arn).region
+    sender = {"sender": node.pid}
+    return (
+        _attempt("publish", node.topic_arn, lambda: publish(access, region, node.topic_arn, "spam", sender)),
+        _attempt("subscribe", node.topic_arn, lambda: _subscribe_queue(access, node.topic_arn, str(node.queue_arn))),
+    )
+
+
 def _against(access: Access, target: Target) -> Iterable[Attempt]:
     node = target.node
     url = target.queue_url
@@ -83,15 +93,17 @@ def _subscribe(access: Access, topic_arn: str) -> None:
     topic = Arn.parse(topic_arn)
     queue = client("sqs", access, topic.region).create_queue(QueueName=f"{topic.resource}_{OUTSIDER_QUEUE}")["QueueUrl"]
     account = client("sts", access, topic.region).get_caller_identity()["Account"]
+    endpoint = f"arn:{topic.partition}:sqs:{topic.region}:{account}:{topic.resource}_{OUTSIDER_QUEUE}"
     try:
-        client("sns", access, topic.region).subscribe(
-            TopicArn=topic_arn,
-            Protocol="sqs",
-            Endpoint=f"arn:{topic.partition}:sqs:{topic.region}:{account}:{topic.resource}_{OUTSIDER_QUEUE}",
-            ReturnSubscriptionArn=True,
-        )
+        _subscribe_queue(access, topic_arn, endpoint)
     finally:
         client("sqs", access, topic.region).delete_queue(QueueUrl=queue)
+
+
+def _subscribe_queue(access: Access, topic_arn: str, endpoint: str) -> None:
+    client("sns", access, Arn.parse(topic_arn).region).subscribe(
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=endpoint, ReturnSubscriptionArn=True
+    )
 
 
 def widen_topic_policy(access: Access, topic_arn: str, account: str) -> None:

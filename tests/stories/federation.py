@@ -20,7 +20,7 @@ from fedml_infra.sandbox.environment import environment
 from fedml_infra.sandbox.sandbox import Running
 
 KEY = base64.b64encode(bytes(range(16))).decode()
-RUN_SECONDS = 120
+RUN_SECONDS = 600
 _numbers = itertools.count(1)
 
 
@@ -173,9 +173,9 @@ class Organisation:
         self.aws("sns", region).publish(TopicArn=topic_arn, Message=body, MessageAttributes=attributes)
 
     def received(self, pid: str, *, wait: int = 5) -> list[str]:
-        """Bodies of what the node's queue holds: at least one, or after `wait` seconds none."""
-        node = self.nodes()[pid]
-        return self.received_from(node["queue_url"], node["region"], wait=wait)
+        """Bodies of what the queue of a node in this region holds: at least one, or after `wait` seconds none."""
+        url = self.aws("sqs").get_queue_url(QueueName=f"{self.federation}_{pid}")["QueueUrl"]
+        return self.received_from(url, self.region, wait=wait)
 
     def received_from(self, url: str, region: str, *, wait: int) -> list[str]:
         """As `received`, of a queue."""

@@ -48,7 +48,7 @@ def begin(where: Organisation, victim: str, number: int, *arguments: str, **more
 
 def end(process: subprocess.Popen[str]) -> Ended:
     """Waits for it."""
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=600)
     return Ended(process.returncode, out, err)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from fedml_infra.sandbox.sandbox import Running
+from tests.stories.conftest import MakeOrganisation
 from tests.stories.federation import Organisation, fresh_account
 from tests.stories.refusing_server import refusing
 
@@ -43,13 +46,30 @@ def inventory(where: Organisation) -> list[str]:
     return sorted(names)
 
 
-@pytest.fixture
-def alone(organisation) -> Organisation:
-    """An administrator whose stack is set up and not yet up."""
-    made = organisation("alone", "lonely")
+def set_up(made: Organisation) -> Organisation:
     made.hub(nodes=f"{{pid: charite, s3_bucket: lonely-{made.account}}}")
     made.init()
     return made
+
+
+@pytest.fixture
+def alone(organisation: MakeOrganisation) -> Organisation:
+    """An administrator whose stack is set up and not yet up."""
+    return set_up(organisation("alone", "lonely"))
+
+
+@pytest.fixture(scope="module")
+def one_for_all(sandbox: Running, tmp_path_factory: pytest.TempPathFactory) -> Organisation:
+    return set_up(Organisation(sandbox, tmp_path_factory.mktemp("bad-input") / "alone", "lonely"))
+
+
+@pytest.fixture
+def idle(one_for_all: Organisation) -> Iterator[Organisation]:
+    """The same, where nothing is made: its file and its environment are as they were for the next."""
+    text, env = one_for_all.stack_file.read_bytes(), dict(one_for_all.env)
+    yield one_for_all
+    one_for_all.stack_file.write_bytes(text)
+    one_for_all.env = env
 
 
 MISTAKES = {
@@ -81,25 +101,26 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_the_file_is_told_with_key_and_cure_by_command_and_by_pulumi(alone, mistake):
+def test_a_mistake_in_the_file_is_told_with_key_and_cure_by_command_and_by_pulumi(idle, mistake):
     addition, key, cure = MISTAKES[mistake]
-    text = alone.stack_file.read_text(encoding="utf-8")
+    text = idle.stack_file.read_text(encoding="utf-8")
     if "nodes" in addition:
         start = text.index("  fedml-infra:nodes:")
         text = text[:start] + text[text.index("  fedml-infra:fed_secret_key") :]
-    alone.stack_file.write_text(text.replace("config:\n", f"config:\n{addition}"), encoding="utf-8")
-    before = alone.stack_file.read_bytes()
+    idle.stack_file.write_text(text.replace("config:\n", f"config:\n{addition}"), encoding="utf-8")
+    before = idle.stack_file.read_bytes()
 
-    ended = run(alone, "up", "--yes")
+    ended = run(idle, "up", "--yes")
     assert ended.code == 2, ended.said
     assert key in ended.said
     assert cure in ended.said
     assert "line " in ended.said
-    said = alone.refused("up", "--yes", "--skip-preview")
+    said = idle.refused("up", "--yes", "--skip-preview")
     assert key in said
+    assert cure in said
     assert "Traceback" not in said
-    assert alone.stack_file.read_bytes() == before
-    assert inventory(alone) == []
+    assert idle.stack_file.read_bytes() == before
+    assert inventory(idle) == []
 
 
 def test_a_bucket_that_someone_else_owns(alone, organisation):
@@ -126,24 +147,24 @@ def test_a_name_taken_by_a_queue_that_is_not_ours(alone):
 
 
 @pytest.mark.parametrize(("passphrase", "word"), [("", "PULUMI_CONFIG_PASSPHRASE"), ("wrong", "passphrase")])
-def test_a_missing_or_wrong_passphrase(alone, passphrase, word):
-    before = alone.stack_file.read_bytes()
-    ended = run(alone, "up", "--yes", PULUMI_CONFIG_PASSPHRASE=passphrase)
+def test_a_missing_or_wrong_passphrase(idle, passphrase, word):
+    before = idle.stack_file.read_bytes()
+    ended = run(idle, "up", "--yes", PULUMI_CONFIG_PASSPHRASE=passphrase)
     assert ended.code == 3, ended.said
     assert word in ended.said
-    assert alone.stack_file.read_bytes() == before
-    assert inventory(alone) == []
+    assert idle.stack_file.read_bytes() == before
+    assert inventory(idle) == []
 
 
 NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": os.devnull}
 
 
-def test_no_credentials(alone):
-    ended = run(alone, "up", "--yes", **NO_CREDENTIALS)
+def test_no_credentials(idle):
+    ended = run(idle, "up", "--yes", **NO_CREDENTIALS)
     assert ended.code == 3, ended.said
     assert "credentials" in ended.said
-    alone.env.update(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_CONFIG_FILE=os.devnull)
-    said = alone.refused("up", "--yes", "--skip-preview")
+    idle.env.update(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_CONFIG_FILE=os.devnull)
+    said = idle.refused("up", "--yes", "--skip-preview")
     assert "credentials" in said
     assert "Traceback" not in said
 
@@ -160,43 +181,43 @@ def test_credentials_of_another_account_than_the_stack_came_up_in(alone):
     assert inventory(alone) == before
 
 
-def test_credentials_of_another_account_than_the_file_allows(alone):
+def test_credentials_of_another_account_than_the_file_allows(idle):
     other = fresh_account()
-    text = alone.stack_file.read_text(encoding="utf-8")
+    text = idle.stack_file.read_text(encoding="utf-8")
     allowed = f'config:\n  aws:allowedAccountIds: ["{other}"]\n'
-    alone.stack_file.write_text(text.replace("config:\n", allowed), encoding="utf-8")
-    ended = run(alone, "up", "--yes")
+    idle.stack_file.write_text(text.replace("config:\n", allowed), encoding="utf-8")
+    ended = run(idle, "up", "--yes")
     assert ended.code == 3, ended.said
     assert other in ended.said
-    said = alone.refused("up", "--yes", "--skip-preview")
-    assert alone.account in said
-    assert inventory(alone) == []
+    said = idle.refused("up", "--yes", "--skip-preview")
+    assert idle.account in said
+    assert inventory(idle) == []
 
 
-def test_expired_credentials(alone):
+def test_expired_credentials(idle):
     with refusing("ExpiredToken", "The security token included in the request is expired") as url:
-        ended = run(alone, "up", "--yes", AWS_ENDPOINT_URL=url)
+        ended = run(idle, "up", "--yes", AWS_ENDPOINT_URL=url)
         assert ended.code == 3, ended.said
         assert "expired" in ended.said
-        alone.env["AWS_ENDPOINT_URL"] = url
-        said = alone.refused("up", "--yes", "--skip-preview")
+        idle.env["AWS_ENDPOINT_URL"] = url
+        said = idle.refused("up", "--yes", "--skip-preview")
         assert "expired" in said
         assert "Traceback" not in said
-    assert inventory(alone) == []
+    assert inventory(idle) == []
 
 
-def test_no_network(alone):
+def test_no_network(idle):
     with refusing("none", "none") as url:
         pass  # its port is free again, and nobody answers
-    ended = run(alone, "up", "--yes", AWS_ENDPOINT_URL=url)
+    ended = run(idle, "up", "--yes", AWS_ENDPOINT_URL=url)
     assert ended.code == 4, ended.said
     assert "reach" in ended.said or "connect" in ended.said.lower()
-    assert inventory(alone) == []
+    assert inventory(idle) == []
 
 
-def test_the_engines_folder_cannot_be_written(alone, tmp_path):
+def test_the_engines_folder_cannot_be_written(idle, tmp_path):
     (tmp_path / "a-file").touch()
-    ended = run(alone, "up", "--yes", FEDML_INFRA_CACHE_DIR=str(tmp_path / "a-file" / "cache"), PATH="/usr/bin:/bin")
+    ended = run(idle, "up", "--yes", FEDML_INFRA_CACHE_DIR=str(tmp_path / "a-file" / "cache"), PATH="/usr/bin:/bin")
     assert ended.code == 2, ended.said
     assert "FEDML_INFRA_CACHE_DIR" in ended.said
-    assert inventory(alone) == []
+    assert inventory(idle) == []

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.story,
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="arguments and environments are read in /proc"),
 ]
-RUN_SECONDS = 120.0
+RUN_SECONDS = 600.0
 NEEDED = {
     "AWS secret key": (Of.ENGINE, Of.COMMAND),
     "passphrase of the state": (Of.ENGINE, Of.COMMAND),

@@ -148,6 +148,7 @@ def _meant(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
 
 
+@pytest.mark.story(seconds=20)
 def test_ten_changes_by_hand_are_found_named_and_put_right(organisation: MakeOrganisation) -> None:
     hub = organisation("hub", "cardio")
     bucket = f"cardio-{hub.account}"

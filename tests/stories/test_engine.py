@@ -71,7 +71,7 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def until(true, seconds: float = 20.0) -> bool:
+def until(true, seconds: float = 120.0) -> bool:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -301,9 +301,9 @@ def test_a_run_in_a_thread_can_be_stopped_too(tmp_path):
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert waiting.wait(20)
+    assert waiting.wait(120)
     stop.request()
-    thread.join(20)
+    thread.join(120)
     assert caught
 
 
@@ -333,7 +333,7 @@ def test_events_come_while_the_run_lasts(tmp_path):
         if event.text == "waiting" and event.kind is EventKind.MESSAGE:
             (world.project / "go").touch()
 
-    assert world.engine.up("cardio", RunOptions(on_event=go, timeout=20)).summary == {"create": 1}
+    assert world.engine.up("cardio", RunOptions(on_event=go, timeout=120)).summary == {"create": 1}
 
 
 ANALYZER = """\

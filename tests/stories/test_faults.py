@@ -64,7 +64,7 @@ def run(where: Organisation, *arguments: str) -> Ended:
         text=True,
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=300,
+        timeout=600,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

@@ -3,37 +3,106 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import botocore.exceptions
 import pytest
 
-from tests.stories.federation import Organisation, account, fresh_account
+from fedml_infra.sandbox.sandbox import Running
+from tests.stories.federation import KEY, Organisation, account, fresh_account
 
 pytestmark = pytest.mark.story
 
 DENIED = "AuthorizationError|AccessDenied"
 
 
-@pytest.fixture
-def pair(organisation):
+@dataclass(frozen=True)
+class Pair:
     """A hub with a node of its own, and a joiner in another account and region; both up."""
 
-    def make(federation: str) -> tuple[Organisation, Organisation]:
-        hub = organisation("hub", federation)
-        joiner = organisation("joiner", federation, region="eu-central-1")
-        hub.hub(members=f'{{aws_id: "{joiner.account}"}}', nodes=f"{{pid: charite, s3_bucket: {federation}-charite}}")
-        hub.init()
-        hub.up()
-        joiner.joiner(hub.topic_arn, nodes=f"{{pid: insel, s3_bucket: {federation}-insel/updates}}")
-        joiner.init()
-        joiner.up()
-        return hub, joiner
+    hub: Organisation
+    joiner: Organisation
+    said: str
+    """What the hub's `up` printed."""
 
-    return make
+
+def members(pair: Pair, *more: str) -> None:
+    """Writes the hub's file anew, with the joiner and more accounts as members."""
+    each = "\n".join(f'{{aws_id: "{one}"}}' for one in (pair.joiner.account, *more))
+    pair.hub.hub(members=each, nodes="{pid: charite, s3_bucket: shared-charite}")
+
+
+@pytest.fixture(scope="module")
+def federation(sandbox: Running, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    folder = tmp_path_factory.mktemp("pair")
+    hub = Organisation(sandbox, folder / "hub", "shared")
+    joiner = Organisation(sandbox, folder / "joiner", "shared", region="eu-central-1")
+    joiner.joiner(hub.topic_arn, nodes="{pid: insel, s3_bucket: shared-insel/updates}")
+    members(Pair(hub, joiner, ""))
+    hub.init()
+    joiner.init()
+    made = Pair(hub, joiner, hub.up())
+    joiner.up()
+    return made
+
+
+@pytest.fixture
+def pair(federation: Pair) -> Pair:
+    """The same for all, who find it whole: what one before has taken out is in again."""
+    before = federation.hub.stack_file.read_bytes()
+    members(federation)
+    if federation.hub.stack_file.read_bytes() != before:
+        federation.hub.up()
+        federation.joiner.up()
+    return federation
+
+
+def test_the_key_is_in_the_parameter_and_nowhere_in_the_state(pair):
+    hub = pair.hub
+    assert KEY not in pair.said
+    states = [path for path in (hub.folder / "state").rglob("*") if path.is_file()]
+    assert states
+    assert not [path for path in states if KEY.encode() in path.read_bytes()]
+    parameter = hub.aws("ssm").get_parameter(Name="/fedml/shared/charite", WithDecryption=True)["Parameter"]
+    assert parameter["Type"] == "SecureString"
+    assert json.loads(parameter["Value"]) == {"epoch": 1, "keys": {"1": KEY}}
+
+
+def test_strangers_are_unsubscribed_on_every_up_and_on_no_preview(pair):
+    hub = pair.hub
+    sqs = hub.aws("sqs")
+    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    # The topic's own account may subscribe what it likes, by its identity: only the Deny on names stops it.
+    subscribe = {"TopicArn": hub.topic_arn, "Protocol": "sqs", "ReturnSubscriptionArn": True}
+    with pytest.raises(botocore.exceptions.ClientError, match=DENIED):
+        hub.aws("sns").subscribe(Endpoint=f"arn:aws:sqs:us-east-1:{hub.account}:listener", **subscribe)
+    sqs.delete_queue(QueueUrl=url)
+    sqs.create_queue(QueueName="shared_listener")
+    stranger = f"arn:aws:sqs:us-east-1:{hub.account}:shared_listener"
+    hub.aws("sns").subscribe(Endpoint=stranger, **subscribe)
+
+    def endpoints() -> set[str]:
+        rows = hub.aws("sns").list_subscriptions_by_topic(TopicArn=hub.topic_arn)["Subscriptions"]
+        return {row["Endpoint"] for row in rows}
+
+    hub.must("preview", "-s", "shared", "--expect-no-changes")
+    assert stranger in endpoints()
+    assert "shared_listener" in hub.up()
+    assert stranger not in endpoints()
+    assert len(endpoints()) == 2
+
+
+def test_adding_a_member_changes_topic_policy_and_roster_policy_only(pair):
+    written = pair.hub.stack_file.read_bytes()
+    members(pair, fresh_account())
+    steps = pair.hub.steps()
+    pair.hub.stack_file.write_bytes(written)
+    assert steps.pop("update") == {"TopicPolicy shared", f"BucketPolicy {_roster(pair.hub)}"}
+    assert not steps.keys() - {"same"}
 
 
 def test_messages_reach_every_other_node_and_a_removed_member_nothing(pair):
-    hub, joiner = pair("removal")
+    hub, joiner = pair.hub, pair.joiner
     joiner.publish(hub.topic_arn, "insel", "from insel")
     hub.publish(hub.topic_arn, "charite", "from charite")
     assert hub.received("charite") == ["from insel"]
@@ -41,14 +110,13 @@ def test_messages_reach_every_other_node_and_a_removed_member_nothing(pair):
     assert joiner.received("insel", wait=0) == []
 
     for organisation in (hub, joiner):
-        organisation.must("preview", "-s", "removal", "--expect-no-changes")
-        organisation.must("refresh", "-s", "removal", "--yes", "--skip-preview", "--expect-no-changes")
+        organisation.must("preview", "-s", "shared", "--expect-no-changes", "--refresh")
 
     # The member is taken out of the file, and nothing but `pulumi up` is run.
-    hub.hub(nodes="{pid: charite, s3_bucket: removal-charite}")
-    assert hub.steps().get("update") == {"TopicPolicy removal", f"BucketPolicy {_roster(hub)}"}
+    hub.hub(nodes="{pid: charite, s3_bucket: shared-charite}")
+    assert hub.steps().get("update") == {"TopicPolicy shared", f"BucketPolicy {_roster(hub)}"}
     said = hub.up()
-    assert f"{joiner.account}:removal_insel" in said
+    assert f"{joiner.account}:shared_insel" in said
 
     hub.publish(hub.topic_arn, "charite", "after")
     assert joiner.received("insel", wait=1) == []
@@ -56,20 +124,8 @@ def test_messages_reach_every_other_node_and_a_removed_member_nothing(pair):
         joiner.publish(hub.topic_arn, "insel")
     with pytest.raises(botocore.exceptions.ClientError, match=DENIED):
         joiner.aws("sns", "us-east-1").subscribe(
-            TopicArn=hub.topic_arn, Protocol="sqs", Endpoint=joiner.nodes()["insel"]["queue_arn"]
+            TopicArn=hub.topic_arn, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-central-1:{joiner.account}:shared_insel"
         )
-
-
-def test_adding_a_member_changes_topic_policy_and_roster_policy_only(pair):
-    hub, joiner = pair("joining")
-    third = fresh_account()
-    hub.hub(
-        members=f'{{aws_id: "{joiner.account}"}}\n{{aws_id: "{third}"}}',
-        nodes="{pid: charite, s3_bucket: joining-charite}",
-    )
-    steps = hub.steps()
-    assert steps.pop("update") == {"TopicPolicy joining", f"BucketPolicy {_roster(hub)}"}
-    assert not steps.keys() - {"same"}
 
 
 def test_the_preview_of_a_new_stack_shows_every_policy_in_full(organisation):
@@ -88,30 +144,6 @@ def test_the_preview_of_a_new_stack_shows_every_policy_in_full(organisation):
     assert documents
     assert not [line for line in documents if "output<string>" in line or "[unknown]" in line]
     assert hub.aws("sns").list_topics()["Topics"] == []
-
-
-def test_strangers_are_unsubscribed_on_every_up_and_on_no_preview(pair):
-    hub, _ = pair("strangers")
-    sqs = hub.aws("sqs")
-    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
-    # The topic's own account may subscribe what it likes, by its identity: only the Deny on names stops it.
-    subscribe = {"TopicArn": hub.topic_arn, "Protocol": "sqs", "ReturnSubscriptionArn": True}
-    with pytest.raises(botocore.exceptions.ClientError, match=DENIED):
-        hub.aws("sns").subscribe(Endpoint=f"arn:aws:sqs:us-east-1:{hub.account}:listener", **subscribe)
-    sqs.delete_queue(QueueUrl=url)
-    sqs.create_queue(QueueName="strangers_listener")
-    stranger = f"arn:aws:sqs:us-east-1:{hub.account}:strangers_listener"
-    hub.aws("sns").subscribe(Endpoint=stranger, **subscribe)
-
-    def endpoints() -> set[str]:
-        rows = hub.aws("sns").list_subscriptions_by_topic(TopicArn=hub.topic_arn)["Subscriptions"]
-        return {row["Endpoint"] for row in rows}
-
-    hub.must("preview", "-s", "strangers", "--expect-no-changes")
-    assert stranger in endpoints()
-    assert "strangers_listener" in hub.up()
-    assert stranger not in endpoints()
-    assert len(endpoints()) == 2
 
 
 def test_a_moved_node_replaces_what_is_regional_and_nothing_else(organisation):
@@ -252,31 +284,6 @@ def test_a_node_in_another_account_comes_up_there_by_its_profile(organisation):
     elsewhere = hub.running.local_aws.session(lab, "eu-west-1").client("sqs")
     (message,) = elsewhere.receive_message(QueueUrl=nodes["lab"]["queue_url"], WaitTimeSeconds=5)["Messages"]
     assert message["Body"] == "to the lab"
-
-
-def test_the_key_is_in_the_parameter_and_nowhere_in_the_state(organisation):
-    from tests.stories.federation import KEY
-
-    hub = organisation("hub", "sealed")
-    hub.hub(nodes="{pid: charite, s3_bucket: sealed-charite}")
-    hub.init()
-    said = hub.up()
-    assert KEY not in said
-    state = (hub.folder / "state").rglob("*")
-    assert not [path for path in state if path.is_file() and KEY.encode() in path.read_bytes()]
-    parameter = hub.aws("ssm").get_parameter(Name="/fedml/sealed/charite", WithDecryption=True)["Parameter"]
-    assert parameter["Type"] == "SecureString"
-    assert json.loads(parameter["Value"]) == {"epoch": 1, "keys": {"1": KEY}}
-
-
-def test_a_misspelt_key_is_refused_by_the_program_itself(organisation):
-    hub = organisation("hub", "misspelt")
-    hub.hub(nodes="{pid: charite, s3_bucket: misspelt-charite}", more="  fedml-infra:topologie: centralized\n")
-    hub.init()
-    said = hub.refused("preview")
-    assert "topologie" in said
-    assert "topology" in said
-    assert "Traceback" not in said
 
 
 def _roster(hub: Organisation) -> str:

@@ -14,7 +14,7 @@ from fedml_infra.engine.install import cache_root
 from tests.docs.pages import ROOT
 from tests.stories.paste import complaints, paste, steps
 
-LONGEST = 420.0
+LONGEST = 900.0
 """Seconds; a page takes a fraction of it on an idle machine."""
 
 
@@ -40,19 +40,19 @@ def follow(page: Path, cwd: Path, environment: dict[str, str], scratch: Path) ->
     return complaints(paste(steps(page), cwd=cwd, environment=environment, scratch=scratch, seconds=LONGEST))
 
 
-@pytest.mark.story
+@pytest.mark.story(seconds=60)
 def test_the_tutorial_goes_as_it_says(environment: dict[str, str], tmp_path: Path) -> None:
     """Its own removal of what it made included."""
     assert follow(ROOT / "docs" / "tutorial" / "first-federation.md", ROOT, environment, tmp_path) == ""
     assert list((tmp_path / "tmp").glob("tmp.*")) == []
 
 
-@pytest.mark.story
+@pytest.mark.story(seconds=20)
 def test_a_program_of_ones_own_goes_as_the_how_to_says(environment: dict[str, str], tmp_path: Path) -> None:
     assert follow(ROOT / "docs" / "how-to" / "own-program.md", tmp_path / "home", environment, tmp_path) == ""
 
 
-@pytest.mark.story
+@pytest.mark.story(seconds=20)
 def test_faults_are_had_and_got_over_as_the_how_to_says(environment: dict[str, str], tmp_path: Path) -> None:
     assert follow(ROOT / "docs" / "how-to" / "try-faults.md", tmp_path / "home", environment, tmp_path) == ""
 

@@ -51,6 +51,9 @@ SECTIONS = {
         "policies": Entry("policies", "policies", "Every policy document, and who can do what by them."),
         "check": Entry("check", "check", "Validate stack files without touching anything."),
     },
+    "The service": {
+        "customers": Entry("customers", "customers", "Customers of the REST service: their keys, accounts and quotas."),
+    },
     "Scripts": {
         "wire": Entry("wire", "wire", "Encrypt and decrypt what goes over the wire, in shell scripts."),
     },

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session as BotocoreSession
     from types_boto3_iam.client import IAMClient
+    from types_boto3_kms.client import KMSClient
     from types_boto3_s3.client import S3Client
     from types_boto3_sns.client import SNSClient
     from types_boto3_sqs.client import SQSClient
@@ -137,6 +138,8 @@ def client(service: Literal["s3"], access: Access, region: str) -> S3Client: ...
 def client(service: Literal["iam"], access: Access, region: str) -> IAMClient: ...
 @overload
 def client(service: Literal["ssm"], access: Access, region: str) -> SSMClient: ...
+@overload
+def client(service: Literal["kms"], access: Access, region: str) -> KMSClient: ...
 @overload
 def client(service: Literal["sts"], access: Access, region: str) -> STSClient: ...
 def client(service: str, access: Access, region: str) -> Any:

@@ -63,6 +63,7 @@ _NOT_FOR_A_CHILD = frozenset(
         "FEDML_INFRA_KEY",
         "FEDML_INFRA_PASSPHRASE",
         "FEDML_INFRA_DATABASE_URL",
+        "FEDML_INFRA_MASTER_KEY",
     }
 )
 

@@ -227,6 +227,11 @@ class Jobs:
         with self._database.writing() as connection:
             return len(connection.execute(delete(JOBS).where(done).returning(JOBS.c.id)).all())
 
+    def forget(self, cid: str) -> None:
+        """Delete a customer's jobs: who gets its id later must not find them."""
+        with self._database.writing() as connection:
+            connection.execute(delete(JOBS).where(JOBS.c.cid == cid))
+
     def next_start(self) -> datetime | None:
         """When the next queued job may start, as far as time alone decides; None where none is queued."""
         wanted = select(JOBS.c.not_before).where(JOBS.c.state == _QUEUED).order_by(JOBS.c.not_before)

@@ -65,3 +65,10 @@ JOBS = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
 )
+
+KEPT = Table(
+    "service",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)

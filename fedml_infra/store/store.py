@@ -13,6 +13,7 @@ from fedml_infra.store.challenges import Challenges
 from fedml_infra.store.customers import Customers
 from fedml_infra.store.database import Database, open_database
 from fedml_infra.store.jobs import Jobs
+from fedml_infra.store.kept import Kept
 from fedml_infra.store.members import Members
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.tables import Now
@@ -32,6 +33,7 @@ class Store:
         self.customers = Customers(database)
         self.workspaces = Workspaces(database)
         self.jobs = Jobs(database)
+        self.kept = Kept(database)
 
     @property
     def place(self) -> StorePlace:

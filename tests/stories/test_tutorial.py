@@ -47,6 +47,12 @@ def test_the_tutorial_goes_as_it_says(environment: dict[str, str], tmp_path: Pat
     assert list((tmp_path / "tmp").glob("tmp.*")) == []
 
 
+@pytest.mark.story(seconds=40)
+def test_inviting_and_joining_go_as_the_tutorial_says(environment: dict[str, str], tmp_path: Path) -> None:
+    assert follow(ROOT / "docs" / "tutorial" / "invite-and-join.md", ROOT, environment, tmp_path) == ""
+    assert list((tmp_path / "tmp").glob("tmp.*")) == []
+
+
 @pytest.mark.story(seconds=20)
 def test_a_program_of_ones_own_goes_as_the_how_to_says(environment: dict[str, str], tmp_path: Path) -> None:
     assert follow(ROOT / "docs" / "how-to" / "own-program.md", tmp_path / "home", environment, tmp_path) == ""

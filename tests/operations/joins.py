@@ -44,7 +44,13 @@ class Gate:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def invite(
-        self, account: str | None = None, *, rights: Rights | None = None, life: timedelta = timedelta(hours=1)
+        self,
+        account: str | None = None,
+        *,
+        rights: Rights | None = None,
+        life: timedelta = timedelta(hours=1),
+        url: str | None = URL,
+        **others: str,
     ) -> Invite:
         """An invite, as the joiner reads it."""
         token, signer = new_token(), self.party.key(HUB_KEY)
@@ -75,8 +81,9 @@ class Gate:
                 "roster_bucket": BUCKET,
                 "expires": expires,
                 "rights": rights,
-                "fed_rest_url": URL,
+                "fed_rest_url": url,
                 "aws_id": account,
+                **others,
             }
         )
 

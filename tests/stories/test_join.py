@@ -6,15 +6,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from fedml_infra.engine.stack_files import StackFile
+from fedml_infra.aws.identity_proof import sign_proof
+from fedml_infra.aws.sessions import Access, Keys
+from fedml_infra.operations.knock import Knock
+from fedml_infra.wire.blobs import open_invite
+from fedml_infra.wire.v2.create_policies import Asked
+from fedml_infra.wire.v2.keypairs import member_public_key, new_member_key
 from tests.stories.conftest import MakeOrganisation
-from tests.stories.federation import Organisation
+from tests.stories.federation import Organisation, fresh_account
 from tests.stories.test_commands import ROOT, Done, fedml_infra
 
 pytestmark = pytest.mark.story
@@ -91,68 +98,86 @@ def untouched(who: Organisation) -> bool:
     return not who.stack_file.exists() and not who.aws("sqs").list_queues().get("QueueUrls")
 
 
-def test_an_invite_becomes_a_member_online_and_another_one_offline(organisation: MakeOrganisation) -> None:
-    hub = Hub(organisation, "cardio")
-    insel, usz, other = (organisation(name, "cardio") for name in ("insel", "usz", "other"))
+def online(insel: Organisation, other: Organisation, invite: Invite) -> None:
+    """Joins by a proof; once more, nothing changes; and another account gets nothing of the same invite."""
+    joined = join(insel, invite, "insel")
+    assert joined.code == 0, joined.err
+    verdicts = {link["verdict"] for node in joined.json["verified"]["nodes"] for link in node["links"]}
+    assert verdicts <= {"ok", "denied", "note"}
+    assert joined.json["nodes"]["insel"]["queue_url"]
+    used = join(other, invite, "other")
+    assert (used.code, used.json["error"]["what"]) == (REFUSED, "The invite was used by another account.")
+    assert untouched(other)
+    again = join(insel, invite, "insel", "--no-verify")
+    assert (again.code, "nothing had to change" in again.err) == (0, True), again.err
 
-    with hub.listening() as url:
-        online = hub.invite("--rest-url", url)
 
-        # A wrong passphrase touches nothing.
-        wrong = join(insel, Invite(online.id, online.blob, "a wrong one"), "insel")
-        assert (wrong.code, wrong.json["error"]["kind"]) == (CONFIGURATION, "UnreadableError")
-        assert untouched(insel)
-
-        # A pid that the hub has is refused, the invite stays good, and nothing is left behind.
-        taken = join(insel, online, "charite")
-        assert (taken.code, "charite already" in taken.err) == (CONFIGURATION, True), taken.err
-        assert untouched(insel)
-
-        joined = join(insel, online, "insel")
-        assert joined.code == 0, joined.err
-        env = joined.json["nodes"]["insel"]
-        assert (env["topic_arn"], env["epoch"]) == (hub.at.topic_arn, 1)
-        assert {link["verdict"] for node in joined.json["verified"]["nodes"] for link in node["links"]} <= {
-            "ok",
-            "denied",
-            "note",
-        }
-        assert list(hub.members()) == [insel.account]
-
-        # Done again, nothing changes; and another account gets nothing of it.
-        again = join(insel, online, "insel")
-        assert (again.code, "nothing had to change" in again.err) == (0, True), again.err
-        used = join(other, online, "other")
-        assert (used.code, used.json["error"]["what"]) == (REFUSED, "The invite was used by another account.")
-        assert untouched(other)
-
-    # Messages in both directions.
-    hub.at.publish(hub.at.topic_arn, "charite", "to insel")
-    assert insel.received("insel") == ["to insel"]
-    insel.publish(hub.at.topic_arn, "insel", "from insel")
-    assert hub.at.received("charite") == ["from insel"]
-
-    # Without a server: a request there, its admission, and on.
-    offline = hub.invite("--account", usz.account)
-    foreign = join(other, offline, "other", "--request-out", "request.json")
-    assert (foreign.code, f"for account {usz.account}" in foreign.err) == (REFUSED, True), foreign.err
-    asked = join(usz, offline, "usz", "--request-out", "request.json")
+def offline(hub: Hub, usz: Organisation, invite: Invite) -> None:
+    """A request on this side, its admission on the other, and on."""
+    asked = join(usz, invite, "usz", "--request-out", "request.json")
     assert asked.code == 0, asked.err
-    assert "fedml-infra:fed_secret_key" not in StackFile.read(usz.stack_file).config
-    waits = fedml_infra(usz, "up", "--yes")
-    assert (waits.code, "join --continue" in waits.err) == (CONFIGURATION, True)
     early = fedml_infra(usz, "join", "--continue", "--json")
     assert (early.code, "not admitted" in early.json["error"]["what"]) == (REFUSED, True)
-    request = hub.at.folder / "request.json"
-    request.write_bytes((usz.folder / "request.json").read_bytes())
+    (hub.at.folder / "request.json").write_bytes((usz.folder / "request.json").read_bytes())
     told = must(hub.at, "admit", "request.json", "--yes", "--json", *hub.store).json
     assert (told["aws_id"], told["pid"], told["admitted"]) == (usz.account, "usz", True)
-    on = fedml_infra(usz, "join", "--continue", "--json", "--no-verify")
-    assert on.code == 0, on.err
+    done = fedml_infra(usz, "join", "--continue", "--json", "--no-verify")
+    assert done.code == 0, done.err
+
+
+def test_an_invite_becomes_a_member_online_and_another_one_offline_at_the_same_time(
+    organisation: MakeOrganisation,
+) -> None:
+    hub = Hub(organisation, "cardio")
+    insel, usz, other = (organisation(name, "cardio") for name in ("insel", "usz", "other"))
+    with hub.listening() as url, ThreadPoolExecutor() as pool:
+        making = pool.submit(hub.invite, "--account", usz.account)
+        invite = hub.invite("--rest-url", url)
+        by_file = pool.submit(offline, hub, usz, making.result())
+        wrong = join(insel, Invite(invite.id, invite.blob, "a wrong one"), "insel")
+        assert (wrong.code, wrong.json["error"]["kind"]) == (CONFIGURATION, "UnreadableError")
+        assert untouched(insel)
+        online(insel, other, invite)
+        by_file.result()
+
+    # Everybody hears everybody, and all have the same key.
     hub.at.publish(hub.at.topic_arn, "charite", "to both")
     assert [who.received(pid) for who, pid in ((insel, "insel"), (usz, "usz"))] == [["to both"]] * 2
-    keys = [
-        who.aws("ssm").get_parameter(Name=f"/fedml/cardio/{pid}", WithDecryption=True)["Parameter"]["Value"]
-        for who, pid in ((hub.at, "charite"), (insel, "insel"), (usz, "usz"))
-    ]
-    assert len(set(keys)) == 1
+    insel.publish(hub.at.topic_arn, "insel", "from insel")
+    assert [hub.at.received("charite"), usz.received("usz")] == [["from insel"]] * 2
+    assert secret(insel, "insel") == secret(usz, "usz") == secret(hub.at, "charite")
+
+
+def secret(who: Organisation, pid: str) -> str:
+    found = who.aws("ssm").get_parameter(Name=f"/fedml/{who.federation}/{pid}", WithDecryption=True)
+    return str(found["Parameter"]["Value"])
+
+
+@pytest.mark.soak
+def test_sixteen_knock_at_once_and_a_removal_among_them_is_not_lost(organisation: MakeOrganisation) -> None:
+    hub = Hub(organisation, "cardio")
+    topic, gone = hub.at.topic_arn, fresh_account()
+    accounts = [fresh_account() for _ in range(16)]
+    hub.at.stack_file.write_text(
+        hub.at.stack_file.read_text(encoding="utf-8") + f'  fedml-infra:members:\n    - aws_id: "{gone}"\n',
+        encoding="utf-8",
+    )
+    must(hub.at, "up", "--yes")
+
+    def knock(number: int, invite: Invite, url: str) -> str:
+        opened = open_invite(invite.blob, SecretStr(invite.passphrase))
+        account = accounts[number]
+        keys = Access(keys=Keys(*hub.at.running.local_aws.credentials(account)))
+        key = member_public_key(new_member_key())
+        asked = Asked(opened.fed_req_token, account, f"node{number}", key)
+        return Knock(url, topic, asked, lambda given: sign_proof(keys, "us-east-1", given)).granted().aws_id
+
+    with hub.listening() as url, ThreadPoolExecutor(17) as pool:
+        invites = [hub.invite("--rest-url", url) for _ in accounts]
+        knocking = [pool.submit(knock, number, invite, url) for number, invite in enumerate(invites)]
+        removing = pool.submit(must, hub.at, "members", "remove", gone, "--yes", "--json", *hub.store)
+        assert [each.result() for each in knocking] == accounts
+        assert removing.result().json["epoch"] == 2
+    assert set(hub.members()) == set(accounts)
+    made = json.loads(hub.at.must("stack", "output", "--json", "-s", "cardio"))["federation"]
+    assert (made["epoch"], {each["aws_id"] for each in made["members"]}) == (2, set(accounts))

@@ -15,11 +15,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pydantic import SecretStr
 
+from fedml_infra.engine.automation import PulumiEngine
 from fedml_infra.engine.install import install
 from fedml_infra.sandbox.environment import environment
 from fedml_infra.sandbox.sandbox import Running
-from fedml_infra.wire.blobs import encrypt_request
+from fedml_infra.wire.blobs import encrypt_request, open_invite
 from fedml_infra.wire.keys import CustomerKey
 from tests.stories.canary import Leak, Of, Secret, Watch, in_files, in_text
 from tests.stories.federation import fresh_account
@@ -33,6 +35,7 @@ NEEDED = {
     "AWS secret key": (Of.ENGINE, Of.COMMAND),
     "passphrase of the state": (Of.ENGINE, Of.COMMAND),
     "customer's key": (Of.COMMAND,),
+    "passphrase of the invite": (Of.COMMAND,),
 }
 """In whose environment a secret is rightly: what a person gave to the command, and what the engine needs of it."""
 
@@ -110,56 +113,72 @@ def user_keys(sandbox: Running, account: str) -> tuple[str, str]:
     return made["AccessKeyId"], made["SecretAccessKey"]
 
 
-def test_no_secret_of_a_run_is_found_where_it_should_not_be(sandbox: Running, canaries: Canaries) -> None:
-    """Create from an encrypted map and from a plain one, failures with their tracebacks, destroy."""
-    hub, joiner = canaries.folder / "hub", canaries.folder / "joiner"
+@pytest.mark.story(seconds=30)
+def test_no_secret_of_a_whole_life_is_found_where_it_should_not_be(
+    sandbox: Running, canaries: Canaries, tmp_path: Path
+) -> None:
+    """Create from an encrypted map, invite, join by a file, remove with a rotation, failures with their tracebacks,
+    destroy: each organisation with a user's keys."""
+    hub, joiner, given = canaries.folder / "hub", canaries.folder / "joiner", tmp_path / "given"
+    given.mkdir()
     own, member = fresh_account(), fresh_account()
-    fed_key = canaries.plant("federation's key", base64.b64encode(os.urandom(16)).decode())
+    # Its key is given by the map, and AWS keys with it: they are used for this one run.
     customer = canaries.plant("customer's key", base64.b64encode(os.urandom(16)).decode())
-    token = canaries.plant("token", "FEDTOKEN" + os.urandom(32).hex())
     access, secret = user_keys(sandbox, own)
-    canaries.plant("AWS secret key", secret)
-    shared = {
-        "fed_name": "canary",
-        "aws_region": "us-east-1",
-        "sync_sched": "m30",
-        "fed_secret_key": fed_key,
-    }
     body = {
-        **shared,
+        "fed_name": "canary",
         "pid": "charite",
+        "aws_region": "us-east-1",
         "s3_bucket": f"canary-charite-{own}",
+        "sync_sched": "m30",
+        "fed_secret_key": canaries.plant("federation's key", base64.b64encode(os.urandom(16)).decode()),
         "aws_id": own,
         "aws_access_key": access,
-        "aws_secret_key": secret,
-        "members": json.dumps([{"aws_id": member, "nodes": ["insel"]}]),
+        "aws_secret_key": canaries.plant("AWS secret key", secret),
     }
+    wrong = {**body, "aws_secret_key": canaries.plant("AWS secret key", "wrong/" + secret[6:])}
+    canaries.run("create", "--from-map", "-", "--yes", cwd=hub, stdin=json.dumps(wrong), code=3)
+    assert "Traceback" in canaries.said[-1][1]
     blob = encrypt_request(body, CustomerKey.parse(customer))
-    canaries.run(
-        "create", "--from-encrypted-map", "-", "--yes", "--json", cwd=hub, stdin=blob, FEDML_INFRA_KEY=customer
-    )
+    create = ("create", "--from-encrypted-map", "-", "--yes", "--json")
+    canaries.run(*create, cwd=hub, stdin=blob, FEDML_INFRA_KEY=customer)
+
+    as_hub = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
+    told = json.loads(canaries.run("invite", "create", "--account", member, "--json", cwd=hub, **as_hub))
+    # That is what the command is for; its errors are looked at.
+    canaries.said = [(where, text) for where, text in canaries.said if where != "output of invite"]
+    passphrase = canaries.plant("passphrase of the invite", told["passphrase"])
+    invite = open_invite(told["invite"], SecretStr(passphrase))
+    canaries.plant("token", invite.fed_req_token.get_secret_value())
+    (given / "invite").write_text(told["invite"], encoding="utf-8")
+
     other, its_secret = user_keys(sandbox, member)
-    canaries.plant("AWS secret key", its_secret)
-    join = {
-        **shared,
-        "pid": "insel",
-        "s3_bucket": f"canary-insel-{member}",
-        "aws_id": member,
-        "aws_access_key": other,
-        "aws_secret_key": its_secret,
-        "aws_topic_arn": f"arn:aws:sns:us-east-1:{own}:canary",
-        "aws_topic_region": "us-east-1",
-        "fed_rest_url": "https://fed.example.org/x",
-        "fed_req_token": token,
+    as_joiner = {
+        "AWS_ACCESS_KEY_ID": other,
+        "AWS_SECRET_ACCESS_KEY": canaries.plant("AWS secret key", its_secret),
+        "PULUMI_BACKEND_URL": (canaries.folder / "state" / "joiner").as_uri(),
     }
     (canaries.folder / "state" / "joiner").mkdir()
-    elsewhere = {"PULUMI_BACKEND_URL": (canaries.folder / "state" / "joiner").as_uri()}
-    canaries.run("create", "--from-map", "-", "--yes", cwd=joiner, stdin=json.dumps(join), **elsewhere)
-    wrong = json.dumps({**join, "aws_secret_key": canaries.plant("AWS secret key", "wrong/" + its_secret[6:])})
-    canaries.run("create", "--from-map", "-", "--yes", cwd=joiner, stdin=wrong, code=3, **elsewhere)
-    assert "Traceback" in canaries.said[-1][1]
-    canaries.run("destroy", "--yes", cwd=hub, AWS_ACCESS_KEY_ID=access, AWS_SECRET_ACCESS_KEY=secret)
+    request = str(canaries.folder / "request.json")
+    join = ("join", str(given / "invite"), "--pid", "insel", "--s3-bucket", f"canary-insel-{member}", "--yes")
+    join = (*join, "--request-out", request)
+    canaries.run(*join, cwd=joiner, code=2, FEDML_INFRA_PASSPHRASE="another-one", **as_joiner)
+    canaries.run(*join, cwd=joiner, FEDML_INFRA_PASSPHRASE=passphrase, **as_joiner)
+    canaries.run("admit", request, "--yes", cwd=hub, **as_hub)
+    canaries.run("join", "--continue", "--no-verify", "--yes", cwd=joiner, **as_joiner)
+    canaries.run("members", "remove", member, "--yes", cwd=hub, **as_hub)
+
+    kept = {"federation's key": "fed_secret_key", "hub's key": "hub_key", "member's key": "member_key"}
+    for folder, more in ((hub, as_hub), (joiner, as_joiner)):
+        engine = PulumiEngine(folder, environment={**canaries.environ, **more})
+        found = engine.get_secrets("canary", [f"fedml-infra:{name}" for name in kept.values()])
+        for name, key in kept.items():
+            if f"fedml-infra:{key}" in found:
+                canaries.plant(name, found[f"fedml-infra:{key}"].get_secret_value())
+    assert {planted.name for planted in canaries.secrets} >= {*kept, "token", "passphrase of the invite"}
+    canaries.run("destroy", "--yes", cwd=hub, **as_hub)
     assert canaries.leaks() == []
+    assert (canaries.folder / "data" / "store.sqlite3").exists()
     seen = [" ".join(process.argv) for process in canaries.watch.processes()]
     for one in ("fedml_infra.cli", "language_host", "sandbox.plugin"):
         assert any(one in line for line in seen), f"{one} was not seen"

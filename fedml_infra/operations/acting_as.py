@@ -12,14 +12,19 @@ from fedml_infra.aws.access import OTHER_CREDENTIALS, Access, Keys
 from fedml_infra.operations.tools import Cloud, Tools
 
 
-def with_keys(tools: Tools, access_key: SecretStr, secret_key: SecretStr) -> Tools:
+def with_keys(
+    tools: Tools, access_key: SecretStr, secret_key: SecretStr, session_token: SecretStr | None = None
+) -> Tools:
     """The same tools, with these AWS keys in the place of the environment's credentials.
 
     The engine gets them through its environment, where whatever would be stronger is taken away.
     """
-    keys = Keys(access_key.get_secret_value(), secret_key.get_secret_value())
+    session = session_token.get_secret_value() if session_token is not None else None
+    keys = Keys(access_key.get_secret_value(), secret_key.get_secret_value(), session)
     variables: dict[str, str | None] = dict.fromkeys(OTHER_CREDENTIALS)
     variables |= {"AWS_ACCESS_KEY_ID": keys.access_key_id, "AWS_SECRET_ACCESS_KEY": keys.secret_access_key}
+    if session is not None:
+        variables["AWS_SESSION_TOKEN"] = session
     return acting_as(tools, Access(keys=keys), variables)
 
 

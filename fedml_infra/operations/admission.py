@@ -146,6 +146,40 @@ def admit_member(project: Path, name: str, engine: Engine, store: Store, topic_a
     return Admitted(changed, redeemed[0], rights[0])
 
 
+def admit_redeemed(project: Path, name: str, engine: Engine, store: Store, topic_arn: str) -> Changed:
+    """Write everybody into the stack file who has redeemed a token of that federation, in one edit.
+
+    For where accounts are proved, and tokens redeemed, apart from the hub's runs. Who was removed since, or holds a
+    token that was revoked before it came to this, is left out. ConfigurationError for a file that has no room for them.
+    """
+
+    def edit(draft: Draft) -> None:
+        seen = store.members.seen(topic_arn)
+        for row in store.tokens.list(topic_arn):
+            config = validate(draft.values, stack=name)
+            if row.used_by is None or row.used_at is None or row.pid is None:
+                continue
+            joining = Joining(row.digest, row.used_by, row.pid, row.public_key)
+            member, known = _member(config, joining.aws_id), seen.get(joining.aws_id)
+            if _is_in(member, joining) or row.revoked_at is not None:
+                continue
+            if known is not None and known.since is not None and known.since >= row.used_at:
+                continue
+            try:
+                _check(config, topic_arn, joining, row, known, member)
+                rights = _rights(config, row, member)
+            except (NotAdmissibleError, TokenRefusedError):
+                # Since it was proved the file has changed: whoever asks again is told why.
+                continue
+            _put(draft.values, config, joining, Admission(row, joining, rights, member))
+
+    return change_stack(project, name, engine, edit)
+
+
+def _is_in(member: Member | None, joining: Joining) -> bool:
+    return member is not None and (not member.nodes or joining.pid in member.nodes)
+
+
 def _looked(store: Store, topic_arn: str, joining: Joining) -> TokenRow:
     row = store.tokens.look(joining.digest, aws_id=joining.aws_id)
     if row.topic_arn != topic_arn:

@@ -16,7 +16,7 @@ from fedml_infra.aws.identity_proof import UseOnce
 from fedml_infra.aws.links import OwnSubscription, QueueLinks
 from fedml_infra.aws.overview import Overview, RegionOverview
 from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
-from fedml_infra.aws.sessions import Access, check_account
+from fedml_infra.aws.sessions import Access, Keys, check_account
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.errors import NetworkError, PolicyError, ProofRefusedError
@@ -53,6 +53,13 @@ class InMemoryCloud(InMemoryAws):
         self.links: dict[str, QueueLinks] = {}
         self.filters: dict[str, Mapping[str, Any]] = {}
         self.stale: list[Ear] = []
+
+    def keys_of(self, access: Access) -> Keys:
+        """Keys that are the account's own, whose access is known from now on."""
+        account = self.account_of(access, "us-east-1")
+        keys = Keys(f"ASIA{account}", f"of {account}", "session")
+        self._accounts[Access(keys=keys)] = account
+        return keys
 
     def caller_arn(self, access: Access, region: str) -> str:
         """The ARN said at the beginning."""

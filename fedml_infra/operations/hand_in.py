@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.protocol import Engine
 from fedml_infra.errors import ConfigurationError, TokenRefusedError
 from fedml_infra.operations.create import existing, take_back
 from fedml_infra.operations.join import JoinPlan
-from fedml_infra.operations.knock import Knock
+from fedml_infra.operations.knock import PATIENCE_SECONDS, Knock
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.roster import NotAdmittedError
 from fedml_infra.operations.tools import Cloud
@@ -26,6 +28,9 @@ from fedml_infra.wire.invites import InviteV1
 from fedml_infra.wire.v2.create_policies import Asked
 from fedml_infra.wire.v2.keypairs import member_public_key
 
+if TYPE_CHECKING:
+    import httpx
+
 
 def look_in(plan: JoinPlan, stack: Stack, aws: Cloud) -> None:
     """Ask whether the invite could be handed in, before anything is written. Errors as `Knock.look`."""
@@ -35,12 +40,21 @@ def look_in(plan: JoinPlan, stack: Stack, aws: Cloud) -> None:
 
 
 def hand_in(
-    plan: JoinPlan, path: Path, engine: Engine, aws: Cloud, *, is_new: bool, say: Callable[[str], None]
+    plan: JoinPlan,
+    path: Path,
+    engine: Engine,
+    aws: Cloud,
+    *,
+    is_new: bool,
+    say: Callable[[str], None],
+    patience: float = PATIENCE_SECONDS,
+    transport: httpx.BaseTransport | None = None,
 ) -> None:
     """Have the account admitted, where it is not yet, and write the key that it is given.
 
     `is_new`: the stack file was written just now; it is taken away again where the invite is refused. Cut off, the same
-    goes on. Errors as `Knock.granted` and `take_roster`; NotAdmittedError where the invite names no server.
+    goes on. `patience` is in seconds, for a hub that comes up; `transport` carries the calls, if not httpx's own.
+    Errors as `Knock.granted` and `take_roster`; NotAdmittedError where the invite names no server.
     """
     if isinstance(plan.invite, InviteV1):
         if (outputs_of(exported_or_empty(engine, plan.stack)).get("nodes") or {}).get(plan.pid):
@@ -55,7 +69,8 @@ def hand_in(
     try:
         say(f"Proving account {plan.account} to {plan.invite.fed_rest_url} …")
         public_key = own_public_key(plan.stack, engine) if plan.waits else None
-        granted = _knock(plan, stack, public_key, aws, say).granted()
+        knock = replace(_knock(plan, stack, public_key, aws, say), patience=patience, transport=transport)
+        granted = knock.granted()
     except (ConfigurationError, TokenRefusedError):
         if is_new:
             take_back(plan.stack, path, engine)

@@ -57,6 +57,8 @@ class Recovery:
     aws: Cloud
     say: Callable[[str], None]
     wait: float = 0.0
+    leased: bool = False
+    """Whether nobody else can be running this stack, so that a lock of another machine is a dead run's too."""
     _told_at: float | None = field(default=None, init=False)
     _settling: bool = field(default=False, init=False)
     _held: bool = field(default=False, init=False)
@@ -166,7 +168,8 @@ class Recovery:
         return self._waiting(attempt)
 
     def _took_off(self, error: StackLockedByError) -> bool:
-        if not error.holders or not all(holder.is_dead for holder in error.holders):
+        dead = [self.leased if holder.is_dead is None else holder.is_dead for holder in error.holders]
+        if not dead or not all(dead):
             return False
         for holder in error.holders:
             self.say(f"The run of {holder} is dead: its lock on {self.stack.name} is taken off.")

@@ -17,6 +17,7 @@ from fedml_infra.aws import (
     identity_proof,
     links,
     roster_object,
+    sessions,
     simulation,
     standing,
     state_bucket,
@@ -29,7 +30,7 @@ from fedml_infra.aws.live import LiveAws
 from fedml_infra.aws.overview import Overview
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.roster_object import StoredRoster
-from fedml_infra.aws.sessions import Access
+from fedml_infra.aws.sessions import Access, Keys
 from fedml_infra.aws.simulation import Refusal, Wanted
 from fedml_infra.aws.standing import TopicKind
 from fedml_infra.engine.protocol import Engine
@@ -43,6 +44,10 @@ class Cloud(Aws, Protocol):
 
     def caller_arn(self, access: Access, region: str) -> str:
         """See `aws.callers.caller_arn`."""
+        ...
+
+    def keys_of(self, access: Access) -> Keys:
+        """See `aws.sessions.keys_of`."""
         ...
 
     def delete_objects(self, access: Access, region: str, bucket: str, prefix: str = "", *, account: str) -> int:
@@ -127,6 +132,7 @@ class Cloud(Aws, Protocol):
 class LiveCloud(LiveAws):
     """AWS itself, or whatever AWS_ENDPOINT_URL names."""
 
+    keys_of = staticmethod(sessions.keys_of)
     caller_arn = staticmethod(callers.caller_arn)
     delete_objects = staticmethod(deletion.delete_objects)
     get_roster = staticmethod(roster_object.get_roster)

@@ -7,10 +7,13 @@ from fedml_infra.errors import (
     ConfigurationError,
     FedmlError,
     NetworkError,
+    ProofRefusedError,
     StackLockedError,
     TimedOutError,
+    TokenRefusedError,
     answer_of,
 )
+from fedml_infra.operations.outgoing import PeerError
 from fedml_infra.store.service_values import Ending, JobState
 
 _IN_SHORT: tuple[tuple[type[FedmlError], str], ...] = (
@@ -27,6 +30,8 @@ def ending_of(error: FedmlError, job_id: str) -> Ending:
     Anything else may quote AWS, the engine or an account's inside; those words are in the service's log, under the job.
     """
     status = answer_of(error).http_status
+    if isinstance(error, TokenRefusedError | ProofRefusedError | PeerError):
+        return Ending(JobState.FAILED, status, error.what)
     if isinstance(error, ConfigurationError):
         problems = [str(problem) for problem in error.problems]
         return Ending(JobState.FAILED, status, "; ".join([error.what.rstrip(":"), *problems]))

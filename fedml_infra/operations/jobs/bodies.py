@@ -1,33 +1,20 @@
-"""What each kind of job does."""
+"""What each kind of job does: a body can be killed at any point, and done again goes on where it was."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Mapping
 
-from fedml_infra.operations.jobs.messages import Task, Waits
-from fedml_infra.store.sealing import Sealer
-from fedml_infra.store.service_values import Ending, Progress
-from fedml_infra.store.store import Store, open_store
+from fedml_infra.operations.jobs.context import JobContext as JobContext
+from fedml_infra.operations.jobs.making import create, create_join
+from fedml_infra.operations.jobs.messages import Waits
+from fedml_infra.operations.jobs.requests import ADMIT, AWS_INFO, CREATE, CREATE_JOIN, NEW_SCHEDULE
+from fedml_infra.operations.jobs.serving import admit, awsinfo, new_schedule
+from fedml_infra.store.service_values import Ending
 
-
-@dataclass(frozen=True)
-class JobContext:
-    """What a body works with. `report` tells how far it is."""
-
-    task: Task
-    store: Store
-    sealer: Sealer
-    report: Callable[[Progress], None]
-
-    @classmethod
-    @contextmanager
-    def open(cls, task: Task, report: Callable[[Progress], None]) -> Iterator[Self]:
-        """With the store open."""
-        with open_store(task.place) as store:
-            yield cls(task, store, Sealer(task.master_key), report)
-
-
-BODIES: Mapping[str, Callable[[JobContext], Ending | Waits]] = {}
+BODIES: Mapping[str, Callable[[JobContext], Ending | Waits]] = {
+    CREATE: create,
+    CREATE_JOIN: create_join,
+    AWS_INFO: awsinfo,
+    NEW_SCHEDULE: new_schedule,
+    ADMIT: admit,
+}

@@ -35,6 +35,7 @@ def outcome(task: Task, answers: TextIO) -> Ending | Waits:
     except (CancelledError, KeyboardInterrupt):
         return CANCELLED
     except FedmlError as error:
+        sys.stderr.write(f"job {task.job_id}: {type(error).__name__}: {error}\n")
         return ending_of(error, task.job_id)
 
 

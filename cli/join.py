@@ -130,7 +130,7 @@ def _begin(ctx: click.Context, given: Mapping[str, Any]) -> None:
 
     from fedml_infra.operations.create import existing, write_stack
     from fedml_infra.operations.hand_in import hand_in, look_in
-    from fedml_infra.operations.join import JoinRequested, plan_join
+    from fedml_infra.operations.join import JoinRequested, plan_join, require_usable
     from fedml_infra.operations.load import Stack
     from fedml_infra.operations.up import look_new
 
@@ -145,6 +145,8 @@ def _begin(ctx: click.Context, given: Mapping[str, Any]) -> None:
     project, is_there = project_there(start_of(ctx))
     path = stack_path_in(project, is_there, invite.fed_name)
     before = existing(path)
+    if before is None:
+        require_usable(invite, datetime.now(UTC))
     out = given["request_out"]
     requested = JoinRequested(_own_values(given, before), given["protect"], is_local(), hand_in=out is None)
     plan = plan_join(invite, requested, tools.aws, before, now=datetime.now(UTC))

@@ -96,7 +96,7 @@ def plan_join(
             member_key=None if before.has_key or MEMBER_KEY in before.values else _member_key(invite),
         )
     else:
-        _require_usable(invite, now)
+        require_usable(invite, now)
         values = _values(invite, requested.values)
         key = invite.fed_secret_key if isinstance(invite, InviteV1) else None
         created = plan_create(CreateRequest(values, key, requested.protect, requested.local), cloud, None)
@@ -162,7 +162,8 @@ def _member_key(invite: Invite | InviteV1) -> SecretStr | None:
     return new_member_key() if isinstance(invite, Invite) else None
 
 
-def _require_usable(invite: Invite | InviteV1, now: datetime) -> None:
+def require_usable(invite: Invite | InviteV1, now: datetime) -> None:
+    """Raise TokenRefusedError where it has expired, by this side's clock."""
     if isinstance(invite, Invite) and invite.expired(now):
         raise TokenRefusedError(
             Reason.EXPIRED,

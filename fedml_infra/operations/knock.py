@@ -103,6 +103,14 @@ class Knock:
                 if error.reason not in ANEW or refused == ATTEMPTS:
                     raise
                 continue
+            except (TokenRefusedError, ConfigurationError) as error:
+                if not told:
+                    raise
+                # As where the invite expires meanwhile. What was let in must not be taken for refused.
+                raise ResourceError(
+                    f"{_host(self.url)} let this account in, and answers otherwise by now: {error.what}",
+                    fix="Once the hub is up, `fedml-infra join --continue` goes on by its roster.",
+                ) from None
             if answer.http_status == 200:
                 return self._of(answer)
             if not told:

@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from fedml_infra.wire.invites import Invite, InviteV1
 from fedml_infra.wire.tokens import digest, token_id
 from fedml_infra.wire.v2.keypairs import hub_public_key, new_hub_key
 from tests.cli.conftest import Done
+from tests.cli.terminal import in_terminal
 from tests.operations.federations import TOPIC
 from tests.operations.joins import INSEL, USZ, Gate, gate, shut
 from tests.operations.worlds import KEY, World, world
@@ -425,3 +427,26 @@ def test_node_env_of_what_is_not_there_names_what_is(hub: Gate, url: str, insel:
     assert (done.code, "Its nodes are insel" in done.err) == (CONFIGURATION, True)
     insel.call("destroy", "--yes", "--delete-data")
     assert insel.call("node", "env", "insel").code == NO_STACK
+
+
+def test_at_a_terminal_all_that_is_missing_is_asked_for(hub: Gate, tmp_path: Path) -> None:
+    """The passphrase at the terminal itself, unseen; an invite that has expired is said before anything else is."""
+    blob = tmp_path / "blob"
+    blob.write_text(seal_invite(hub.invite(url="https://fed.example.org/x"), SecretStr(PASSPHRASE)), encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    answers = [
+        ("The invite: ", str(blob)),
+        ("The invite's passphrase: ", PASSPHRASE),
+        ("The node's pid, its name in the federation: ", "insel"),
+        ("Its bucket, or bucket/prefix: ", "Not A Bucket"),
+    ]
+    env = {"FEDML_INFRA_PASSPHRASE": "", "AWS_REGION": "us-east-1"}
+    command = (sys.executable, "-m", "cli", "join", "-C", str(tmp_path / "empty"))
+    code, screen = in_terminal(*command, answers=answers, env=env)
+    assert (code, "nodes[0].s3_bucket" in screen) == (CONFIGURATION, True), screen
+    assert PASSPHRASE not in screen
+    assert not any((tmp_path / "empty").iterdir())
+
+    blob.write_text(seal_invite(hub.invite(life=-timedelta(hours=1)), SecretStr(PASSPHRASE)), encoding="utf-8")
+    code, screen = in_terminal(*command, answers=answers[:2], env=env)
+    assert (code, "This invite expired" in screen) == (REFUSED, True), screen

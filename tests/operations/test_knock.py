@@ -163,6 +163,13 @@ def test_a_refused_proof_is_made_anew_where_that_helps_and_only_so_often() -> No
     assert raised(after_challenge(other), ProofRefusedError)
 
 
+@pytest.mark.parametrize("refused", [{"refused": "token", "reason": "expired"}, {"refused": "request"}])
+def test_who_was_let_in_is_not_refused_by_what_comes_then(refused: dict[str, str]) -> None:
+    """Or the key that its admission was made with would be thrown away."""
+    error = raised(after_challenge(answered(202), answered(401, refused)), ResourceError)
+    assert "let this account in" in error.what and "join --continue" in str(error.fix)
+
+
 def test_a_server_that_cannot_now_is_told_and_the_same_goes_on_later() -> None:
     error = raised(after_challenge(answered(503, said="Not now.")), ResourceError)
     assert ("Not now." in error.what, error.fix) == (True, "The same command goes on from here.")

@@ -135,6 +135,7 @@ def test_with_every_answer_to_a_creation_and_to_a_deletion_lost_nothing_is_doubl
         assert there(hub) == whole
 
 
+@pytest.mark.soak  # docs/how-to/try-faults.md, which is run, has one of them too
 def test_what_aws_needs_a_moment_for_is_waited_out_and_said(hub: Organisation, faults: Faults) -> None:
     """A topic's policy that is not effective yet, and names of queues that were deleted a moment ago."""
     faults.set(
@@ -158,6 +159,7 @@ def test_what_aws_needs_a_moment_for_is_waited_out_and_said(hub: Organisation, f
     assert there(hub) == WHOLE
 
 
+@pytest.mark.soak  # and so it has these
 def test_credentials_that_expire_in_the_middle_stop_the_run_and_the_same_command_goes_on(
     hub: Organisation, faults: Faults
 ) -> None:

@@ -80,7 +80,7 @@ class Hub:
             yield json.loads(line)["url"] if line else pytest.fail(serving.communicate()[1])
         finally:
             serving.terminate()
-            _, said = serving.communicate(timeout=60)
+            _, said = serving.communicate(timeout=600)
             assert serving.returncode == 0, said
 
     def members(self) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def at_once(where: Organisation, number: int) -> None:
 
 
 def test_of_several_ups_at_once_each_runs_or_says_why_not(organisation: MakeOrganisation):
-    at_once(hub(organisation, "crowd"), 4)
+    at_once(hub(organisation, "crowd"), 2)
 
 
 @pytest.mark.soak

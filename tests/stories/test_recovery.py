@@ -15,6 +15,7 @@ from tests.stories.hub import assert_whole, begin, end, found, hub, must, run, s
 pytestmark = pytest.mark.story
 
 
+@pytest.mark.soak
 def test_an_untouched_run_needs_no_mending_and_says_nothing_of_it(organisation: MakeOrganisation):
     where = hub(organisation, "calm")
     assert "cut off" not in must(where, "up", "calm", "--yes").err
@@ -127,6 +128,7 @@ def test_create_takes_over_what_was_made_by_hand(organisation: MakeOrganisation)
     assert "byhand-charite" in [row["Name"] for row in s3.list_buckets()["Buckets"]]
 
 
+@pytest.mark.soak  # where the state is in a folder, test_kills.py has it
 def test_a_killed_run_is_mended_where_the_state_is_in_a_bucket(organisation: MakeOrganisation):
     where = hub(organisation, "instore")
     where.aws("s3").create_bucket(Bucket="instore-state")

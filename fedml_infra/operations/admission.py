@@ -110,7 +110,7 @@ def plan_admission(config: StackConfig, topic_arn: str, joining: Joining, store:
     Raises TokenRefusedError for a token that gives nothing to that account (any more), NotAdmissibleError (as
     PidTakenError) for what cannot be.
     """
-    token = _looked(store, topic_arn, joining)
+    token = known_token(store, topic_arn, joining)
     seen = store.members.seen(topic_arn).get(joining.aws_id)
     member = _member(config, joining.aws_id)
     _check(config, topic_arn, joining, token, seen, member)
@@ -180,7 +180,8 @@ def _is_in(member: Member | None, joining: Joining) -> bool:
     return member is not None and (not member.nodes or joining.pid in member.nodes)
 
 
-def _looked(store: Store, topic_arn: str, joining: Joining) -> TokenRow:
+def known_token(store: Store, topic_arn: str, joining: Joining) -> TokenRow:
+    """The token, if that account could redeem it now for this federation. Raises TokenRefusedError."""
     row = store.tokens.look(joining.digest, aws_id=joining.aws_id)
     if row.topic_arn != topic_arn:
         # Of another federation that is administered with this store: here it is unknown.

@@ -20,7 +20,14 @@ from fedml_infra.errors import (
     TokenRefusedError,
 )
 from fedml_infra.model.proof import Proof, claims
-from fedml_infra.operations.admission import Joining, NotAdmissibleError, PidTakenError, admit_member, plan_admission
+from fedml_infra.operations.admission import (
+    Joining,
+    NotAdmissibleError,
+    PidTakenError,
+    admit_member,
+    known_token,
+    plan_admission,
+)
 from fedml_infra.operations.audit import Doing, audited
 from fedml_infra.operations.hub_runs import HubRuns
 from fedml_infra.operations.load import load_stack
@@ -88,6 +95,8 @@ class Door:
 
     def _answered(self, asked: Asked, url: str) -> Reply:
         joining = Joining(digest(asked.token), asked.aws_id, asked.pid, asked.public_key)
+        # Before the file is read: who has no token is to cost next to nothing.
+        known_token(self.store, self.topic_arn, joining)
         config = load_stack(self.project, self.stack).config
         token = plan_admission(config, self.topic_arn, joining, self.store).token
         said = claims(aws_id=asked.aws_id, pid=asked.pid, public_key=asked.public_key)

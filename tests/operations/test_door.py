@@ -215,6 +215,13 @@ def test_a_broken_stack_file_is_told_to_the_administrator_alone(door: Gate) -> N
     assert "sync_sched" in door.told[0]
 
 
+def test_who_has_no_token_does_not_learn_even_that(door: Gate) -> None:
+    knock = door.knock(door.invite())
+    door.party.edit("sync_sched: m30", "sync_sched: nonsense")
+    reply = door.door.create_policies(replace(knock.asked, token=new_token()).write(), url=URL)
+    assert (reply.answer.http_status, reply.answer.values["reason"], door.told) == (401, "unknown", [])
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [

@@ -285,6 +285,19 @@ def test_cut_off_while_the_hub_s_side_cannot_the_same_goes_on_with_the_same_key(
     assert insel.file["fedml-infra:member_key"] == waiting["fedml-infra:member_key"]
 
 
+def test_cut_off_before_its_own_key_was_in_the_file_another_one_is_made(hub: Gate, url: str, insel: Side) -> None:
+    invite = hub.invite(url=url)
+    hub.party.world.aws.sts_down = True
+    insel.join(invite, "--yes")
+    file = StackFile.read(insel.path)
+    file.remove("fedml-infra:member_key")
+    file.write()
+    insel.world.engine._secrets.clear()
+    hub.party.world.aws.sts_down = False
+    done = insel.join(invite, "--yes")
+    assert (done.code, hub.members) == (OK, {INSEL: ("insel",)}), done.err
+
+
 def test_admitted_and_cut_off_before_the_answer_it_goes_on_by_the_roster_alone(
     hub: Gate, url: str, insel: Side
 ) -> None:

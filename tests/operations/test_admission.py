@@ -197,3 +197,11 @@ def test_any_other_error_stays_as_it_is(hub: Gate) -> None:
     with pytest.raises(ResourceError) as raised:
         bring_up_hub(world.project, recovery, RunOptions())
     assert (raised.value.what, raised.value.fix) == ("Throttled", "again")
+
+
+def test_redeemed_and_cut_off_before_the_file_was_written_the_same_goes_on(hub: Gate) -> None:
+    who = joining(hub.invite())
+    hub.store.tokens.redeem(who.digest, aws_id=who.aws_id, pid=who.pid, public_key=who.public_key)
+    assert admit(hub, who).changed.changed
+    assert not admit(hub, who).changed.changed
+    assert hub.members == {INSEL: ("insel",)}

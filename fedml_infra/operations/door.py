@@ -75,43 +75,18 @@ class Door:
         """Answer a request. `url`: the whole address that it came to, by what this side calls itself: never by what
         the request says, or a proof made for another server would be good here.
         """
-        try:
-            asked = Asked.read(body)
-        except ConfigurationError as error:
-            return _refused(400, "request", "garbage", " ".join([error.what, *map(str, error.problems)]))
-        try:
-            return self._answered(asked, url)
-        except TokenRefusedError as error:
-            return _token_refused(error)
-        except ProofRefusedError as error:
-            return _refused(401, "proof", error.reason, f"{error.what[:1].upper()}{error.what[1:]}.")
-        except NotAdmissibleError as error:
-            said = f"{error.what} {error.fix}" if error.fix else error.what
-            return _refused(409, "request", "pid" if isinstance(error, PidTakenError) else "impossible", said)
-        except FedmlError as error:
-            # What is wrong with the hub's file, its store or its network is the administrator's business.
-            self.on_error(error)
-            return Reply(Answer.of(503, "The hub's side cannot let anybody in now: its administrator knows why."))
+        return replied(body, lambda asked: self._answered(asked, url), self.on_error)
 
     def _answered(self, asked: Asked, url: str) -> Reply:
-        joining = Joining(digest(asked.token), asked.aws_id, asked.pid, asked.public_key)
+        joining = joining_of(asked)
         # Before the file is read: who has no token is to cost next to nothing.
         known_token(self.store, self.topic_arn, joining)
         config = load_stack(self.project, self.stack).config
         token = plan_admission(config, self.topic_arn, joining, self.store).token
-        said = claims(aws_id=asked.aws_id, pid=asked.pid, public_key=asked.public_key)
-        if asked.proof is None:
-            challenge = self.challenger.challenge(
-                topic_arn=self.topic_arn, verifier=url, token_id=token.id, claims=said, now=self.now()
-            )
-            return Reply(Answer.of(401, "Prove the account.", {"challenge": challenge.to_map()}))
-        proof = Proof.from_map(asked.proof)
-        challenge = self.challenger.recall(
-            proof, topic_arn=self.topic_arn, verifier=url, token_id=token.id, claims=said
+        challenge = Prover(self.aws, self.store, self.challenger, self.now).challenge(
+            asked, topic_arn=self.topic_arn, token_id=token.id, url=url
         )
-        proven = self.aws.proven_account(proof, challenge, now=self.now(), use_once=self.store.challenges.use_once)
-        require_account(proven, asked.aws_id)
-        return self._admitted(joining, token.id)
+        return challenge or self._admitted(joining, token.id)
 
     def _admitted(self, joining: Joining, token_id: str) -> Reply:
         doing = Doing("admit", self.stack, self.topic_arn, details={"invite": token_id, "account": joining.aws_id})
@@ -147,6 +122,59 @@ class Door:
         """Whether this is more than asking again, which is not worth an entry of the audit."""
         row = self.store.tokens.by_digest(joining.digest)
         return row is None or row.used_at is None
+
+
+@dataclass(frozen=True)
+class Prover:
+    """Has accounts proved."""
+
+    aws: Cloud
+    store: Store
+    challenger: Challenger
+    now: Callable[[], datetime]
+
+    def challenge(self, asked: Asked, *, topic_arn: str, token_id: str, url: str) -> Reply | None:
+        """The challenge for who came without a proof; None for who has proved its account, by one call of STS.
+
+        Raises ProofRefusedError for a proof that proves nothing.
+        """
+        said = claims(aws_id=asked.aws_id, pid=asked.pid, public_key=asked.public_key)
+        if asked.proof is None:
+            challenge = self.challenger.challenge(
+                topic_arn=topic_arn, verifier=url, token_id=token_id, claims=said, now=self.now()
+            )
+            return Reply(Answer.of(401, "Prove the account.", {"challenge": challenge.to_map()}))
+        proof = Proof.from_map(asked.proof)
+        challenge = self.challenger.recall(proof, topic_arn=topic_arn, verifier=url, token_id=token_id, claims=said)
+        proven = self.aws.proven_account(proof, challenge, now=self.now(), use_once=self.store.challenges.use_once)
+        require_account(proven, asked.aws_id)
+        return None
+
+
+def joining_of(asked: Asked) -> Joining:
+    """Who asks."""
+    return Joining(digest(asked.token), asked.aws_id, asked.pid, asked.public_key)
+
+
+def replied(body: bytes, answer: Callable[[Asked], Reply], on_error: Callable[[FedmlError], None]) -> Reply:
+    """The answer to a body, errors too: the joiner is told what concerns it, `on_error` of all else."""
+    try:
+        asked = Asked.read(body)
+    except ConfigurationError as error:
+        return _refused(400, "request", "garbage", " ".join([error.what, *map(str, error.problems)]))
+    try:
+        return answer(asked)
+    except TokenRefusedError as error:
+        return _token_refused(error)
+    except ProofRefusedError as error:
+        return _refused(401, "proof", error.reason, f"{error.what[:1].upper()}{error.what[1:]}.")
+    except NotAdmissibleError as error:
+        said = f"{error.what} {error.fix}" if error.fix else error.what
+        return _refused(409, "request", "pid" if isinstance(error, PidTakenError) else "impossible", said)
+    except FedmlError as error:
+        # What is wrong with the hub's file, its store or its network is the administrator's business.
+        on_error(error)
+        return Reply(Answer.of(503, "The hub's side cannot let anybody in now: its administrator knows why."))
 
 
 def _token_refused(error: TokenRefusedError) -> Reply:

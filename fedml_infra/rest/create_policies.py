@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from fedml_infra.operations.door import Reply
-from fedml_infra.wire.answers import Answer
+from fedml_infra.rest.auth import Served
+from fedml_infra.rest.bodies import read_body
+from fedml_infra.rest.documents import described
+from fedml_infra.rest.envelope import RefusedError, busy, respond
+from fedml_infra.rest.limits import RateLimit
+from fedml_infra.rest.service import PREFIX
+from fedml_infra.wire.encoding import from_json
 from fedml_infra.wire.v2.create_policies import LARGEST_BODY
 
-BODY_SECONDS = 10.0
-"""How long a body may take to come."""
+projects_router = APIRouter(tags=["joining"])
+"""The route of customers' projects."""
 
 
 class Knocked(Protocol):
@@ -22,12 +28,8 @@ class Knocked(Protocol):
     def __call__(self, body: bytes, *, url: str) -> Reply: ...
 
 
-class _TooLargeError(Exception):
-    pass
-
-
 def create_policies_router(answer: Knocked, public_url: str) -> APIRouter:
-    """The route, under any prefix.
+    """The route of one hub, under any prefix.
 
     `public_url`: by what this server is known to joiners, up to the path; a proof is good for that and the path alone,
     so it is never taken from the request's Host.
@@ -39,29 +41,47 @@ def create_policies_router(answer: Knocked, public_url: str) -> APIRouter:
     async def create_policies(request: Request) -> Response:
         """Let a joiner in: a challenge first, then what it was granted."""
         try:
-            body = await asyncio.wait_for(_body(request), BODY_SECONDS)
-        except _TooLargeError:
-            return _response(Reply(Answer.of(413, f"A request has {LARGEST_BODY} bytes at most.")))
-        except TimeoutError:
-            return _response(Reply(Answer.of(408, "The request did not come whole in time.")))
-        path = request.scope.get("raw_path", request.scope["path"].encode()).decode("ascii", "replace")
-        return _response(await run_in_threadpool(answer, body, url=public_url.rstrip("/") + path))
+            body = await read_body(request, LARGEST_BODY)
+        except RefusedError as refused:
+            return respond(refused.answer, refused.headers)
+        return _response(await run_in_threadpool(answer, body, url=public_url.rstrip("/") + _path(request)))
 
     return router
 
 
-async def _body(request: Request) -> bytes:
-    """The body, which is not read on once it is too large."""
-    raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BODY:
-            raise _TooLargeError
-    return raw
+@projects_router.post(PREFIX + "/{cid}/fedml/{pid}/createPolicies", **described("createPolicies"))
+async def create_policies(service: Served, cid: str, pid: str, request: Request) -> Response:
+    """Let a joiner into a project's federation: a challenge first, then 202 while the hub comes up, then what it was
+    granted. Its caller is nobody's customer: the invite's token and the proof of its account are all that counts.
+    """
+    _limited(service.per_address, request.client.host if request.client is not None else "")
+    body = await read_body(request, LARGEST_BODY)
+    _limited(service.per_token, _token_of(body))
+    url = service.url(request) + _path(request)
+    reply, job = await run_in_threadpool(service.door.create_policies, body, cid=cid, pid=pid, url=url)
+    if job is not None:
+        await service.dispatcher.submitted(job)
+    return _response(reply)
+
+
+def _limited(limit: RateLimit, who: object) -> None:
+    wait = limit.wait(who)
+    if wait is not None:
+        raise busy(wait)
+
+
+def _token_of(body: bytes) -> bytes:
+    """What a token is counted by. All that have none are counted together."""
+    try:
+        return hashlib.sha256(str(from_json(body).get("fed_req_token")).encode()).digest()
+    except ValueError:
+        return b""
+
+
+def _path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path", request.scope["path"].encode())
+    return raw.decode("ascii", "replace")
 
 
 def _response(reply: Reply) -> Response:
-    headers = {"Cache-Control": "no-store"}
-    if reply.retry_after is not None:
-        headers["Retry-After"] = str(reply.retry_after)
-    return Response(reply.answer.write(), reply.answer.http_status, headers, "application/json")
+    return respond(reply.answer, {} if reply.retry_after is None else {"Retry-After": str(reply.retry_after)})

@@ -142,6 +142,13 @@ class Jobs:
         with self._database.reading() as connection:
             return int(connection.execute(wanted).scalar_one())
 
+    def counts(self) -> dict[JobState, int]:
+        """How many are kept, by state; every state is there."""
+        wanted = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
+        with self._database.reading() as connection:
+            found = {JobState(state): int(number) for state, number in connection.execute(wanted)}
+        return {state: found.get(state, 0) for state in JobState}
+
     def claim(self, worker: str, lease: timedelta) -> Job | None:
         """Start the oldest job that may start, for `lease` at first; None where there is none.
 

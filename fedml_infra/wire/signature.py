@@ -97,14 +97,10 @@ def verify(
     """
     if headers.authorization is None:
         return Refused(Reason.NO_AUTHENTICATION)
-    if headers.sym_date is None:
-        return Refused(Reason.NO_DATE)
-    try:
-        age = _nanoseconds(now) - _moment(headers.sym_date)
-    except ValueError:
-        return Refused(Reason.BAD_DATE)
-    if not -_span(AHEAD) <= age <= _span(OLDEST):
-        return Refused(Reason.CLOCK)
+    refused = verify_date(headers.sym_date, now=now)
+    if refused is not None:
+        return refused
+    assert headers.sym_date is not None
     # A request without a body may come without its sum, which then counts as empty.
     md5 = headers.content_md5 or ""
     if (md5 or request.body) and not _same(md5, content_md5(request.body)):
@@ -119,6 +115,17 @@ def verify(
         shown = string_to_sign(request, md5, headers.sym_date, SECRET_KEY_MARK).decode("utf-8", "replace")
         return Refused(Reason.SIGNATURE, MappingProxyType({"stringToSign": shown}))
     return None
+
+
+def verify_date(date: str | None, *, now: datetime) -> Refused | None:
+    """None where a request's sym-date is there, can be read and is of about now; else why it is refused."""
+    if date is None:
+        return Refused(Reason.NO_DATE)
+    try:
+        age = _nanoseconds(now) - _moment(date)
+    except ValueError:
+        return Refused(Reason.BAD_DATE)
+    return None if -_span(AHEAD) <= age <= _span(OLDEST) else Refused(Reason.CLOCK)
 
 
 def string_to_sign(request: SignedRequest, md5: str, date: str, key_text: str) -> bytes:

@@ -68,16 +68,28 @@ def decrypt_value(text: str, key: CustomerKey, *, cid: str, name: str) -> str:
         raise UnreadableError from None
 
 
+def sealed_bytes(text: str) -> bytes:
+    """What a text holds, the same however it is wrapped: by that it is known again. UnreadableError where it is none
+    of ours.
+    """
+    text = unwrapped(text)
+    if not text.startswith(PREFIX):
+        raise UnreadableError
+    try:
+        return from_base64url(text.removeprefix(PREFIX))
+    except ValueError:
+        raise UnreadableError from None
+
+
 def _encrypt(content: bytes, key: CustomerKey, label: str, associated: bytes, random: Random) -> str:
     cipher, nonce = AESGCM(derive(key.require(V2_BYTES), label)), random(_NONCE)
     return PREFIX + base64url(nonce + cipher.encrypt(nonce, content, associated))
 
 
 def _decrypt(text: str, key: CustomerKey, label: str, associated: bytes) -> bytes:
-    text = unwrapped(text)
-    if not text.startswith(PREFIX) or key.size != V2_BYTES:
+    if key.size != V2_BYTES:
         raise UnreadableError
-    raw = from_base64url(text.removeprefix(PREFIX))
+    raw = sealed_bytes(text)
     try:
         return AESGCM(derive(key.require(V2_BYTES), label)).decrypt(raw[:_NONCE], raw[_NONCE:], associated)
     except (InvalidTag, ValueError):

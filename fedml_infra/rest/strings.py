@@ -1,0 +1,27 @@
+"""What the contract's answers say, word for word: existing clients compare these."""
+
+from __future__ import annotations
+
+INVITED = "Invitation is made"
+INFORMED = "Federation info"
+JOB_CREATED = "Job Created"
+JOB_FINISHED = "Job is finished"
+JOB_RUNNING = "Job still running"
+JOB_UNKNOWN = "No such job"
+JOB_CANCELLED = "Job was cancelled"
+JOB_CANCELLING = "Job is being cancelled"
+JOBS = "Jobs"
+
+NOT_FOUND = "There is nothing here."
+WRONG_METHOD = "This cannot be done here."
+WRONG = "Something went wrong here: ask the administrator for the log."
+STORE_DOWN = "The service cannot work now: ask again."
+TOO_LARGE = "A request has {} bytes at most."
+TOO_SLOW = "The request did not come whole in time."
+TOO_MANY = "Too many requests: ask again later."
+NO_BODY = "The request has no body."
+REPEATED = "This request has come before: sign each one anew."
+ALIVE = "The service is alive"
+READY = "The service is ready"
+NOT_READY = "The service is not ready"
+NOWHERE = "other"

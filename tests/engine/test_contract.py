@@ -20,6 +20,12 @@ def world(request, tmp_path) -> World:
     return made
 
 
+# Slow, and what the real engine does of it is in a story as well.
+real_in_soak = pytest.mark.parametrize(
+    "world", ["memory", pytest.param("real", marks=(pytest.mark.story, pytest.mark.soak))], indirect=True
+)
+
+
 def test_a_stack_without_a_file_and_without_a_state_is_not_found(world):
     with pytest.raises(StackNotFoundError, match="nowhere"):
         world.engine.preview("nowhere")
@@ -72,6 +78,7 @@ def test_a_stack_lives(world):
     assert not engine.exists("cardio")
 
 
+@real_in_soak
 def test_a_protected_resource_is_not_deleted_unless_told(world):
     engine = world.engine
     world.declare({"a": 1}, protect=True)
@@ -102,6 +109,7 @@ def test_events_tell_a_run_from_start_to_end(world):
     assert sorted(started) == sorted(ended) and len(set(started)) == 3
 
 
+@real_in_soak
 def test_a_callback_that_raises_never_disturbs_a_run(world):
     def broken(_):
         raise ZeroDivisionError("oh")
@@ -145,6 +153,7 @@ def test_a_state_is_exported_and_put_back(world):
     assert engine.preview("cardio").summary == {"same": 2}
 
 
+@real_in_soak
 def test_a_run_for_some_resources_leaves_the_others(world):
     engine = world.engine
     world.declare({"a": 1, "b": 1})

@@ -52,6 +52,7 @@ def sqs(world):
     client.close()
 
 
+@pytest.mark.soak  # test_drift.py finds ten, and puts them right
 def test_drift_is_found_named_and_put_right(world, sqs):
     engine = world.engine
     world.declare({"cardio_insel": 45, "cardio_charite": 45})

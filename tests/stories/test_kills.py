@@ -187,8 +187,9 @@ def at_once(where: Organisation, number: int) -> None:
     assert_whole(where)
 
 
+@pytest.mark.soak
 def test_of_several_ups_at_once_each_runs_or_says_why_not(organisation: MakeOrganisation):
-    at_once(hub(organisation, "crowd"), 2)
+    at_once(hub(organisation, "crowd"), 4)
 
 
 @pytest.mark.soak

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 
 from fedml_infra.errors import StoreError
-from fedml_infra.store.audit import BEGINNING
+from fedml_infra.store.audit import BEGINNING, _hash
 from fedml_infra.store.place import FILE, StorePlace
 from fedml_infra.store.store import Store, open_store
+from fedml_infra.store.tables import AUDIT
 from tests.store.values import entry, execute, without_triggers
 
 COUNT = 6
@@ -125,6 +127,32 @@ def test_two_entries_that_changed_places_are_found(kept: Store) -> None:
         "UPDATE audit SET number = 4 WHERE number = 99",
     )
     assert kept.audit.first_broken() == 2
+
+
+def rehash(store: Store, *numbers: int) -> None:
+    """As somebody does who knows how it is made, over the entries that are there."""
+    with store._database.writing() as connection:
+        rows = [row._asdict() for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number))]
+        before = BEGINNING
+        for row in rows:
+            if row["number"] in numbers:
+                row["hash"] = _hash(before, row)
+                connection.execute(update(AUDIT).where(AUDIT.c.number == row["number"]).values(hash=row["hash"]))
+            before = row["hash"]
+
+
+def test_a_changed_entry_with_a_hash_of_its_own_breaks_the_next(kept: Store) -> None:
+    without_triggers(kept)
+    execute(kept, "UPDATE audit SET actor = 'nobody' WHERE number = 3")
+    rehash(kept, 3)
+    assert kept.audit.first_broken() == 4
+
+
+def test_a_deletion_with_all_hashes_made_anew_leaves_a_gap(kept: Store) -> None:
+    without_triggers(kept)
+    execute(kept, "DELETE FROM audit WHERE number = 3")
+    rehash(kept, *range(4, COUNT + 1))
+    assert kept.audit.first_broken() == 3
 
 
 def test_what_is_cut_off_the_end_shows_by_the_head_that_was_kept(kept: Store) -> None:

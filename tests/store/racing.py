@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from datetime import timedelta
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -11,11 +12,12 @@ import psycopg  # noqa: F401 - loaded once for all
 import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 - likewise
 from sqlalchemy import select, update
 
-from fedml_infra.errors import TokenRefusedError
+from fedml_infra.errors import ConflictError, TokenRefusedError
 from fedml_infra.store.place import StorePlace
+from fedml_infra.store.service_values import Ending, JobState, NewJob
 from fedml_infra.store.store import Store, open_store
 from fedml_infra.store.tables import TOKENS, Now
-from tests.store.values import entry
+from tests.store.values import entry, new_workspace
 
 PATIENCE = 120.0
 """Seconds that a process waits for the others."""
@@ -104,3 +106,50 @@ def use_challenge(store: Store, digest: bytes, _number: int, _barrier: Barrier) 
 def open_it(store: Store, _item: int, _number: int, _barrier: Barrier) -> int:
     """That it works: how many tokens there are."""
     return len(store.tokens.list())
+
+
+LEASE = timedelta(minutes=1)
+
+
+def claim_all(store: Store, _item: int, number: int, _barrier: Barrier) -> list[tuple[str, str | None, bool]]:
+    """Every job that this process could start, with its pid, and whether it was alone on its stack all the time."""
+    worker, got = f"worker{number}", []
+    while True:
+        job = store.jobs.claim(worker, LEASE)
+        if job is None and not store.jobs.waiting():
+            return got
+        if job is None:
+            continue
+        running = [each for each in store.jobs.list(pid=job.pid) if each.state is JobState.RUNNING]
+        ended = store.jobs.end(job.id, worker, Ending(JobState.FINISHED, 200, "Job is finished"))
+        got.append((job.id, job.pid, ended and [each.id for each in running] == [job.id]))
+
+
+def submit_once(store: Store, key: str, _number: int, _barrier: Barrier) -> str:
+    """The job of that idempotency key."""
+    return store.jobs.submit(NewJob("c1", "newSchedule", "p1", idempotency_key=key, fingerprint=b"same")).id
+
+
+def make_once(store: Store, pid: str, _number: int, _barrier: Barrier) -> str | None:
+    """The job that makes that project, if it is this process's."""
+    try:
+        return store.jobs.submit(NewJob("c1", "create", pid)).id
+    except ConflictError:
+        return None
+
+
+def admit(store: Store, pid: str, _number: int, _barrier: Barrier) -> str:
+    return store.jobs.submit(NewJob("c1", "admit", pid)).id
+
+
+def take_room(store: Store, item: int, number: int, _barrier: Barrier) -> bool:
+    """Whether a project was added, of three that there may be."""
+    return store.workspaces.add(new_workspace(pid=f"p{item}-{number}"), quota=3) is not None
+
+
+def write_stack_file(store: Store, version: int, number: int, _barrier: Barrier) -> bool:
+    return store.workspaces.write("c1", "p1", version, f"by {number}")
+
+
+def keep(store: Store, name: str, number: int, _barrier: Barrier) -> bytes:
+    return store.kept.keep(name, bytes([number]))

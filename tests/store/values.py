@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fedml_infra.store.service_values import NewCustomer, NewWorkspace
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import AuditEntry, NewToken
 
@@ -36,6 +37,16 @@ def entry(number: int = 1, *, stack: str = "cardio") -> AuditEntry:
     return AuditEntry(f"user{number}@host", stack, TOPIC, "invite create", "done", {"invite": f"id{number}"})
 
 
+def new_customer(cid: str = "c1", **others: Any) -> NewCustomer:
+    given: dict[str, Any] = {"cid": cid, "version": "v2", "key": b"sealed", "external_id": "made here"}
+    return NewCustomer(**given | others)
+
+
+def new_workspace(cid: str = "c1", pid: str = "p1", **others: Any) -> NewWorkspace:
+    given: dict[str, Any] = {"fed_name": "cardio", "is_hub": True, "persist": True, "passphrase": b"sealed"}
+    return NewWorkspace(cid, pid, **given | others)
+
+
 def execute(store: Store, *statements: str) -> None:
     """SQL of one's own."""
     with store._database.writing() as connection:
@@ -56,7 +67,7 @@ def emptied(store: Store) -> Store:
     execute(
         store,
         "ALTER TABLE audit DISABLE TRIGGER USER",
-        "TRUNCATE tokens, members, challenges, audit",
+        "TRUNCATE tokens, members, challenges, audit, jobs, runs, workspaces, customers, service",
         "ALTER TABLE audit ENABLE TRIGGER USER",
     )
     return store

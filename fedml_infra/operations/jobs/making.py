@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from fedml_infra.aws.sessions import is_loopback
-from fedml_infra.errors import ConfigurationError, NetworkError, TimedOutError, TokenRefusedError
+from fedml_infra.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    FedmlError,
+    NetworkError,
+    ResourceError,
+    TimedOutError,
+    TokenRefusedError,
+)
 from fedml_infra.model.tags import EPHEMERAL
 from fedml_infra.model.validation import NAMESPACE, REGION_KEY
 from fedml_infra.operations.create import (
@@ -84,14 +92,23 @@ def create_join(context: JobContext) -> Ending | Waits:
             )
         except TimedOutError:
             return Waits(AGAIN_SECONDS)
-        except NetworkError as error:
-            raise PeerError(error.what, fix=error.fix) from None
         except (ConfigurationError, TokenRefusedError):
             # Nothing was made yet: another invite may be used for the same project.
             take_back(plan.stack, project.path, project.engine)
             raise
+        except (NetworkError, ResourceError, AuthenticationError) as error:
+            raise _of_peer(error) from error
         _bring_up(project)
     return _joined(context)
+
+
+def _of_peer(error: FedmlError) -> FedmlError:
+    """What a caller is told: the words of somebody else's server, and of AWS, are for the log alone."""
+    if isinstance(error, NetworkError):
+        return PeerError("The invite's server gave no answer.")
+    if type(error) is ResourceError:
+        return PeerError("The invite's server cannot let the account in now.")
+    return PeerError("The invite's server refused.") if type(error) is AuthenticationError else error
 
 
 def _joined(context: JobContext) -> Ending:
@@ -115,9 +132,13 @@ def _has_resources(project: OpenProject) -> bool:
 
 def _write(plan: CreatePlan, project: OpenProject, aws: Cloud) -> None:
     """Write the stack file, once it is known that its run can work, and bring it back: its keys exist once."""
-    if not plan.resumes:
-        look_new(Stack(plan.stack, project.path, plan.config, plan.values), aws)
-    write_stack(plan, project.path, project.engine)
+    stack = Stack(plan.stack, project.path, plan.config, plan.values)
+    if plan.resumes:
+        # A run that was killed has left its lock.
+        project.recovery(stack).unlocked(lambda: write_stack(plan, project.path, project.engine))
+    else:
+        look_new(stack, aws)
+        write_stack(plan, project.path, project.engine)
     project.keep()
 
 

@@ -13,6 +13,7 @@ from fedml_infra.errors import CancelledError, FedmlError
 from fedml_infra.operations.jobs.answers import ending_of
 from fedml_infra.operations.jobs.bodies import BODIES, JobContext
 from fedml_infra.operations.jobs.messages import Said, Task, Waits, write
+from fedml_infra.operations.jobs.records import recorded
 from fedml_infra.store.jobs import CANCELLED
 from fedml_infra.store.service_values import Ending
 
@@ -30,12 +31,12 @@ def main() -> int:
 def outcome(task: Task, answers: TextIO) -> Ending | Waits:
     """What the job comes to; an error too is an ending."""
     try:
-        with JobContext.open(task, lambda progress: _say(answers, progress)) as context:
-            return BODIES[task.kind](context)
+        with JobContext.open(task, lambda progress: _say(answers, progress)) as context, recorded(context) as record:
+            return record(BODIES[task.kind](context))
     except (CancelledError, KeyboardInterrupt):
         return CANCELLED
     except FedmlError as error:
-        sys.stderr.write(f"job {task.job_id}: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"job {task.job_id}: {type(error).__name__}: {error.__cause__ or error}\n")
         return ending_of(error, task.job_id)
 
 

@@ -63,9 +63,9 @@ class OpenProject:
         """The stack, as its file is now."""
         return load_stack(self.folder, self.name)
 
-    def recovery(self) -> Recovery:
-        """For this run."""
-        return Recovery(self.stack(), self.engine, self.tools.aws, self.context.say, leased=True)
+    def recovery(self, stack: Stack | None = None) -> Recovery:
+        """For this run, of the stack as its file is now unless another is given."""
+        return Recovery(stack or self.stack(), self.engine, self.tools.aws, self.context.say, leased=True)
 
     def options(self) -> RunOptions:
         """With the job's progress."""

@@ -148,7 +148,7 @@ def test_a_message_reaches_each_subscribed_queue_once(world: World) -> None:
     charite, other = world.queue("cardio_charite", {}), world.queue("cardio_other", {})
     world.subscribe(topic, OWN)
     world.aws.publish(ME, REGION, topic, "hello", {"sender": "insel"})
-    came = world.aws.receive_until(ME, REGION, charite, lambda all_of: len(all_of) == 1, seconds=5)
+    came = world.aws.receive_until(ME, REGION, charite, lambda all_of: len(all_of) == 1, seconds=60)
     assert [(message.body, dict(message.attributes)) for message in came.messages] == [("hello", {"sender": "insel"})]
     for queue in (charite, other):
         assert not world.aws.receive_until(ME, REGION, queue, bool, seconds=0.2).messages

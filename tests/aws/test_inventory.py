@@ -216,7 +216,7 @@ def test_calls_in_flight_are_bounded(moto: None) -> None:
             most = max(most, now)
         # Holds each call until others had their chance to start; the last ones find no company.
         try:
-            together.wait(0.2)
+            together.wait(0.5)
         except threading.BrokenBarrierError:
             together.reset()
         with lock:

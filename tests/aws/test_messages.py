@@ -37,14 +37,14 @@ def queue(moto: None) -> str:
 
 def test_a_message_arrives_raw_with_its_attributes(queue: str) -> None:
     publish(Access(), REGION, TOPIC, "hello", {"sender": "insel"})
-    came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 1, seconds=5)
+    came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 1, seconds=60)
     assert came.enough
     assert (came.messages[0].body, came.messages[0].attributes) == ("hello", {"sender": "insel"})
 
 
 def test_what_was_received_is_deleted(queue: str) -> None:
     publish(Access(), REGION, TOPIC, "hello")
-    receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 1, seconds=5)
+    receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 1, seconds=60)
     counts = client("sqs", Access(), REGION).get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert counts["ApproximateNumberOfMessages"] == counts["ApproximateNumberOfMessagesNotVisible"] == "0"
 
@@ -52,14 +52,14 @@ def test_what_was_received_is_deleted(queue: str) -> None:
 def test_receiving_goes_on_past_one_batch(queue: str) -> None:
     for number in range(12):
         publish(Access(), REGION, TOPIC, str(number))
-    came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 12, seconds=5)
+    came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 12, seconds=60)
     assert sorted(int(message.body) for message in came.messages) == list(range(12))
 
 
 def test_it_waits_for_what_is_published_meanwhile(queue: str) -> None:
     later = threading.Timer(0.1, publish, (Access(), REGION, TOPIC, "late"))
     later.start()
-    came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 1, seconds=10)
+    came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 1, seconds=60)
     later.join()
     assert [message.body for message in came.messages] == ["late"]
 
@@ -69,12 +69,12 @@ def test_the_time_is_up_and_what_came_is_told(queue: str) -> None:
     start = time.monotonic()
     came = receive_until(Access(), REGION, queue, lambda all_of: len(all_of) == 2, seconds=0.5)
     assert (len(came.messages), came.enough) == (1, False)
-    assert 0.5 <= time.monotonic() - start < 3
+    assert 0.5 <= time.monotonic() - start < 30
 
 
 def test_nothing_is_asked_where_nothing_is_wanted(credentials: None) -> None:
     with Stubber(client("sqs", Access(), REGION)):
-        assert receive_until(Access(), REGION, "u", lambda _: True, seconds=5).messages == ()
+        assert receive_until(Access(), REGION, "u", lambda _: True, seconds=60).messages == ()
 
 
 def test_it_polls_long(credentials: None) -> None:
@@ -96,7 +96,7 @@ def test_a_refused_receive_is_told(credentials: None, code: str, kind: type[Exce
     with Stubber(client("sqs", Access(), REGION)) as stub:
         stub.add_client_error("receive_message", code)
         with pytest.raises(kind, match="could not receive from u"):
-            receive_until(Access(), REGION, "u", bool, seconds=5)
+            receive_until(Access(), REGION, "u", bool, seconds=60)
 
 
 def test_a_refused_publish_is_told(credentials: None) -> None:

@@ -21,7 +21,7 @@ class Gauge:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        self.barrier.wait(timeout=10)
+        self.barrier.wait(timeout=60)
         with self.lock:
             self.now -= 1
         return item
@@ -39,7 +39,7 @@ def test_outcomes_are_in_the_order_of_the_items() -> None:
 
     def call(item: int) -> int:
         if item == 0:
-            assert first_may_end.wait(10)
+            assert first_may_end.wait(60)
         else:
             first_may_end.set()
         return item * 10

@@ -304,7 +304,7 @@ def test_threads_that_start_together_get_the_same_client(credentials: None) -> N
     start, shared = threading.Barrier(8), Sessions()
 
     def get(_: int) -> Any:
-        start.wait(10)
+        start.wait(60)
         return shared.client("sns", Access(), REGION)
 
     assert len({id(outcome.unwrap()) for outcome in each(get, range(8), at_once=8)}) == 1

@@ -114,7 +114,7 @@ def test_what_it_started_ends_with_it_however_it_ends(tmp_path):
         answers = stub.RunPlugin(language_pb2.RunPluginRequest(info=info(tmp_path), pwd=str(tmp_path)))
         plugin = os.pidfd_open(int(next(answers).stdout))
         process.kill()
-        assert select.select([plugin], [], [], 10)[0] == [plugin]
+        assert select.select([plugin], [], [], 60)[0] == [plugin]
         os.close(plugin)
 
 
@@ -122,13 +122,13 @@ def test_what_it_started_ends_with_it_however_it_ends(tmp_path):
 def test_a_signal_ends_it_at_once(signum, status):
     with host() as (_, process):
         process.send_signal(signum)
-        assert process.wait(10) == status
+        assert process.wait(60) == status
 
 
 def test_cancel_ends_it():
     with host() as (stub, process):
         stub.Cancel(empty_pb2.Empty())
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_it_ends_when_its_parent_is_gone(tmp_path):

@@ -171,7 +171,7 @@ def test_notes_of_the_stack_file_are_warnings(here: World) -> None:
 
 
 def test_what_can_be_done_at_the_same_time_is(here: World) -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     here.engine.init("cardio")
     exported = {"version": 3, "deployment": {"resources": [{"urn": "u", "type": STACK_TYPE}]}}
 

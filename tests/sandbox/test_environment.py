@@ -78,7 +78,7 @@ def ask(values: dict[str, str], expression: str) -> Any:
     """What a program that knows nothing of the sandbox finds."""
     code = ASK.replace("EXPRESSION", expression)
     done = subprocess.run(
-        [sys.executable, "-c", code], env=values, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], env=values, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -90,7 +90,7 @@ def in_shell(values: dict[str, str], lines: str, then: str) -> str:
         env={**values, "LINES_OF_ENV": lines},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -144,7 +144,7 @@ def test_a_profile_that_is_asked_for_later_is_added(running: Running, project: P
     """As the emulated provider does when it starts, and when it is configured with a profile."""
     values = make(running, project, account=MEMBER).applied(outer(project))
     code = "from fedml_infra.sandbox.profiles import ensure; ensure(['666666666666'])"
-    subprocess.run([sys.executable, "-c", code], env=values, cwd=ROOT, timeout=60, check=True)
+    subprocess.run([sys.executable, "-c", code], env=values, cwd=ROOT, timeout=300, check=True)
     assert ask(values, 'who(profile_name="sandbox-666666666666")[0]') == "666666666666"
 
 
@@ -283,7 +283,7 @@ def command(running: Running, project: Path, *arguments: str) -> subprocess.Comp
         env=values,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -324,7 +324,7 @@ def test_without_a_running_sandbox_it_says_how_to_start_one(tmp_path: Path, proj
         env={**outer(project), "FEDML_INFRA_SANDBOX_DIR": str(tmp_path / "none")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")

@@ -71,7 +71,7 @@ def connect(port: int, name: str, bundle: Path | None) -> None:
     context = ssl.create_default_context(cafile=str(bundle) if bundle else None)
     context.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 has it by default
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname=name),
     ):
         pass

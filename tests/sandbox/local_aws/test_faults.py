@@ -156,7 +156,7 @@ def test_a_subscription_is_refused_until_the_topic_s_policy_is_effective(
 ) -> None:
     topic = world.topic()
     world.queue(MEMBER)
-    faults.set(Plan(rules=(Rule(fault=Fault.POLICY_NOT_EFFECTIVE, operation="Subscribe", seconds=1),)))
+    faults.set(Plan(rules=(Rule(fault=Fault.POLICY_NOT_EFFECTIVE, operation="Subscribe", seconds=2),)))
     assert world.subscribe(topic, MEMBER)  # long enough since
     policy = document(members_may("sns:Subscribe", topic=topic))
     changed = time.monotonic()  # the layer counts from within the call
@@ -168,13 +168,13 @@ def test_a_subscription_is_refused_until_the_topic_s_policy_is_effective(
             world.subscribe(topic, MEMBER)
             break
         except ClientError:
-            assert time.monotonic() - changed < 10
-    assert time.monotonic() - changed >= 1
+            assert time.monotonic() - changed < 60
+    assert time.monotonic() - changed >= 2
 
 
 def test_a_queue_s_name_is_blocked_after_its_deletion(local_aws: LocalAws, faults: Faults, world: World) -> None:
     sqs = client(local_aws, "sqs")
-    faults.set(Plan(rules=(Rule(fault=Fault.QUEUE_DELETED_RECENTLY, seconds=1),)))
+    faults.set(Plan(rules=(Rule(fault=Fault.QUEUE_DELETED_RECENTLY, seconds=2),)))
     url = sqs.create_queue(QueueName=world.name)["QueueUrl"]
     deleted = time.monotonic()  # the layer counts from within the call
     sqs.delete_queue(QueueUrl=url)
@@ -187,8 +187,8 @@ def test_a_queue_s_name_is_blocked_after_its_deletion(local_aws: LocalAws, fault
             sqs.create_queue(QueueName=world.name)
             break
         except ClientError:
-            assert time.monotonic() - deleted < 10
-    assert time.monotonic() - deleted >= 1
+            assert time.monotonic() - deleted < 60
+    assert time.monotonic() - deleted >= 2
 
 
 def test_calls_are_told_by_service_operation_and_account(local_aws: LocalAws, faults: Faults, world: World) -> None:
@@ -242,7 +242,7 @@ def asked(aws: LocalAws, token: str | None, method: str = "GET", body: bytes | N
     context = ssl.create_default_context(cafile=str(aws.ca_bundle))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return int(error.code)

@@ -66,7 +66,7 @@ class Driver:
     def __init__(self, channel: grpc.Channel) -> None:
         self.stub = provider_pb2_grpc.ResourceProviderStub(channel)
 
-    def call(self, method: str, request: Any, timeout: float = 30) -> Any:
+    def call(self, method: str, request: Any, timeout: float = 120) -> Any:
         try:
             return getattr(self.stub, method)(request, timeout=timeout)
         except grpc.RpcError as error:

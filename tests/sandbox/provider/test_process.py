@@ -34,7 +34,7 @@ def start() -> Iterator[Start]:
     yield run
     for process in running:
         process.kill()
-        process.wait(5)
+        process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -91,8 +91,8 @@ def test_it_ends_at_once_when_it_is_idle(start: Start, how: signal.Signals, argu
     port_of(process)
     began = time.monotonic()
     process.send_signal(how)
-    assert process.wait(5) == 0
-    assert time.monotonic() - began < 2
+    assert process.wait(60) == 0
+    assert time.monotonic() - began < 10
 
 
 def test_a_plugin_ends_when_its_engine_is_gone() -> None:
@@ -103,8 +103,8 @@ def test_a_plugin_ends_when_its_engine_is_gone() -> None:
     assert parent.stdin is not None
     assert int(parent.stdout.readline())
     parent.kill()
-    parent.wait(5)
-    ready, _, _ = select.select([parent.stdout], [], [], 5)
+    parent.wait(60)
+    ready, _, _ = select.select([parent.stdout], [], [], 60)
     assert ready
     assert parent.stdout.read() == ""
     parent.stdin.close()
@@ -121,7 +121,7 @@ def test_one_of_a_fixed_port_outlives_who_started_it() -> None:
     assert parent.stdout is not None
     assert parent.stderr is not None
     port, pid = int(parent.stdout.readline()), int(parent.stderr.readline())
-    parent.wait(5)
+    parent.wait(60)
     assert connect(port).call("GetPluginInfo", empty_pb2.Empty()).version == "7.51.1"
     os.kill(pid, signal.SIGTERM)
     assert parent.stdout.read() == ""

@@ -17,7 +17,7 @@ from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.aws_refusals import refusal_in
 from fedml_infra.engine.events import EventKind, RunEvent, label
 from fedml_infra.engine.failures import DamagedStateError
-from fedml_infra.engine.locks import StackLockedByError, who
+from fedml_infra.engine.locks import LockHolder, StackLockedByError, who
 from fedml_infra.engine.protocol import Engine, RunOptions, RunResult
 from fedml_infra.engine.recovery import (
     OWNER_OF,
@@ -57,8 +57,8 @@ class Recovery:
     aws: Cloud
     say: Callable[[str], None]
     wait: float = 0.0
-    leased: bool = False
-    """Whether nobody else can be running this stack, so that a lock of another machine is a dead run's too."""
+    knows_dead: Callable[[LockHolder], bool] = lambda _: False
+    """Whether a process of another machine is proved dead; whoever is not is left alone."""
     _told_at: float | None = field(default=None, init=False)
     _settling: bool = field(default=False, init=False)
     _held: bool = field(default=False, init=False)
@@ -168,7 +168,7 @@ class Recovery:
         return self._waiting(attempt)
 
     def _took_off(self, error: StackLockedByError) -> bool:
-        dead = [self.leased if holder.is_dead is None else holder.is_dead for holder in error.holders]
+        dead = [self.knows_dead(holder) if holder.is_dead is None else holder.is_dead for holder in error.holders]
         if not dead or not all(dead):
             return False
         for holder in error.holders:

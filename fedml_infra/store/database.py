@@ -19,7 +19,7 @@ from fedml_infra.store.place import StorePlace, without_password
 if sys.platform != "win32":
     import fcntl
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration."""
 BUSY = 60.0
 """Seconds that a write waits for those before it; each takes milliseconds."""

@@ -30,7 +30,8 @@ from sqlalchemy.exc import IntegrityError
 
 from fedml_infra.errors import ConfigurationError, ConflictError
 from fedml_infra.store.database import Database
-from fedml_infra.store.service_tables import JOBS, WORKSPACES
+from fedml_infra.store.runs import began, note_ended
+from fedml_infra.store.service_tables import JOBS, RUNS, WORKSPACES
 from fedml_infra.store.service_values import Ending, Job, JobState, NewJob, Progress
 from fedml_infra.store.tables import Now
 
@@ -40,6 +41,8 @@ MAKING = ("create", "createJoin")
 """Kinds that make a stack: it has one of them under way at most."""
 MOST_ATTEMPTS = 3
 """Runs of one job: a run whose worker died is begun again, but not for ever."""
+RUNS_KEPT = timedelta(days=400)
+"""How long it is known who ran a stack: so long may a lock lie there until somebody comes back to it."""
 GAVE_UP = "The run was cut off {} times, and is not tried again: start it anew, it goes on where it was."
 
 _JOB = [column for column in JOBS.columns if column.name != "stack_key"]
@@ -174,7 +177,10 @@ class Jobs:
             )
         )
         with self._database.writing() as connection:
-            return _unless_one_is_there(connection, statement)
+            started = _unless_one_is_there(connection, statement)
+            if started is not None:
+                began(connection, started)
+            return started
 
     def beat(self, job_id: str, worker: str, lease: timedelta, progress: Progress | None = None) -> bool | None:
         """Begin the lease of a run anew. Whether it is to be cancelled; None where it is no longer this worker's."""
@@ -186,7 +192,7 @@ class Jobs:
 
     def end(self, job_id: str, worker: str, ending: Ending) -> bool:
         """End a run; False where it is this worker's no longer, and nothing was written."""
-        return self._of_worker(job_id, worker, _ended(ending), JOBS.c.id) is not None
+        return self._of_worker(job_id, worker, _ended(ending), JOBS.c.id, ends=True) is not None
 
     def put_back(self, job_id: str, worker: str, wait: timedelta) -> bool:
         """Queue a run again, which waits for something else; it is no attempt. False as `end`."""
@@ -197,7 +203,7 @@ class Jobs:
             "lease_until": None,
             "attempts": JOBS.c.attempts - 1,
         }
-        return self._of_worker(job_id, worker, values, JOBS.c.id) is not None
+        return self._of_worker(job_id, worker, values, JOBS.c.id, ends=True) is not None
 
     def cancel(self, job_id: str, cid: str | None = None) -> Job | None:
         """Cancel a queued job at once, and ask a running one to stop; None where there is none (of that customer)."""
@@ -226,18 +232,22 @@ class Jobs:
             rows += _all(connection, updated(JOBS).where(over, _no_newer_admission()).values(again))
             # An admission that was cut off, where the next one waits already: that one does its work too.
             rows += _all(connection, updated(JOBS).where(over).values(_ended(TAKEN_OVER)))
+            if rows:
+                note_ended(connection)
         return tuple(rows)
 
     def prune(self, older: timedelta) -> int:
         """Delete the jobs that ended longer ago than that; how many."""
         done = and_(JOBS.c.state.in_(_ENDED), JOBS.c.finished_at < Now() - _span(older))
         with self._database.writing() as connection:
+            connection.execute(delete(RUNS).where(RUNS.c.ended_at < Now() - _span(RUNS_KEPT)))
             return len(connection.execute(delete(JOBS).where(done).returning(JOBS.c.id)).all())
 
     def forget(self, cid: str) -> None:
         """Delete a customer's jobs: who gets its id later must not find them."""
         with self._database.writing() as connection:
             connection.execute(delete(JOBS).where(JOBS.c.cid == cid))
+            connection.execute(delete(RUNS).where(RUNS.c.stack_key.startswith(f"{cid}/", autoescape=True)))
 
     def next_start(self) -> datetime | None:
         """When the next queued job may start, as far as time alone decides; None where none is queued."""
@@ -246,7 +256,9 @@ class Jobs:
             found: datetime | None = connection.execute(wanted.limit(1)).scalar()
         return found
 
-    def _of_worker(self, job_id: str, worker: str, values: dict[str, Any], told: ColumnElement[Any]) -> Row[Any] | None:
+    def _of_worker(
+        self, job_id: str, worker: str, values: dict[str, Any], told: ColumnElement[Any], *, ends: bool = False
+    ) -> Row[Any] | None:
         statement = (
             updated(JOBS)
             .where(JOBS.c.id == job_id, JOBS.c.worker == worker, JOBS.c.state == _RUNNING)
@@ -254,7 +266,10 @@ class Jobs:
             .returning(told)
         )
         with self._database.writing() as connection:
-            return connection.execute(statement).one_or_none()
+            found = connection.execute(statement).one_or_none()
+            if ends and found is not None:
+                note_ended(connection)
+            return found
 
 
 CANCELLED = Ending(JobState.CANCELLED, 409, "Job was cancelled")

@@ -66,6 +66,15 @@ JOBS = Table(
     Column("finished_at", Moment),
 )
 
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("stack_key", String(200), primary_key=True),
+    Column("worker", String(128), primary_key=True),
+    Column("started_at", Moment, primary_key=True),
+    Column("ended_at", Moment),
+)
+
 KEPT = Table(
     "service",
     METADATA,

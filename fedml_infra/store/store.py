@@ -16,6 +16,7 @@ from fedml_infra.store.jobs import Jobs
 from fedml_infra.store.kept import Kept
 from fedml_infra.store.members import Members
 from fedml_infra.store.place import StorePlace
+from fedml_infra.store.runs import Runs
 from fedml_infra.store.tables import Now
 from fedml_infra.store.tokens import Tokens
 from fedml_infra.store.workspaces import Workspaces
@@ -33,6 +34,7 @@ class Store:
         self.customers = Customers(database)
         self.workspaces = Workspaces(database)
         self.jobs = Jobs(database)
+        self.runs = Runs(database)
         self.kept = Kept(database)
 
     @property

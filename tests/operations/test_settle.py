@@ -184,6 +184,20 @@ def test_a_run_that_lives_or_may_live_is_never_robbed(here, recovery, said, hold
         here.engine.up("cardio")
 
 
+def test_a_run_of_another_machine_that_is_proved_dead_loses_its_lock(here, recovery, said):
+    here.engine.lock("cardio", ABROAD)
+    recovery.knows_dead = lambda holder: holder == ABROAD
+    assert recovery.run(lambda options: here.engine.up("cardio", options), RunOptions()).summary
+    assert said == [f"The run of {ABROAD} is dead: its lock on cardio is taken off."]
+
+
+def test_who_lives_on_this_machine_is_left_alone_whatever_is_known_of_others(here, recovery):
+    here.engine.lock("cardio", LIVE)
+    recovery.knows_dead = lambda _: True
+    with pytest.raises(StackLockedByError):
+        recovery.run(lambda options: here.engine.up("cardio", options), RunOptions())
+
+
 def test_waiting_ends_when_the_other_run_does(here, recovery, said):
     here.engine.lock("cardio", LIVE)
     recovery.wait = 60

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from fedml_infra.errors import ConfigurationError
-from fedml_infra.operations.jobs.worker import LEASE, Worker
+from fedml_infra.operations.jobs.worker import Worker
 from fedml_infra.store.service_values import Job
 
 if sys.platform != "win32":
@@ -78,7 +78,7 @@ class EmbeddedDispatcher:
 
     async def _start_all(self) -> None:
         while len(self._running) < self._slots:
-            job = await asyncio.to_thread(self._worker.store.jobs.claim, self._worker.name, LEASE)
+            job = await asyncio.to_thread(self._worker.claim)
             if job is None:
                 return
             task = asyncio.create_task(self._worker.run(job))

@@ -48,6 +48,17 @@ class Worker:
     settings: Settings
     name: str = field(default_factory=worker_name)
     run_command: Sequence[str] = (sys.executable, "-m", "fedml_infra.operations.jobs.run")
+    lease: timedelta = LEASE
+    beat_every: float = BEAT_EVERY
+    beat_limit: float = BEAT_LIMIT
+
+    def start(self, job_id: str) -> Job | None:
+        """Start that job in the store; None where it may not start now."""
+        return self.store.jobs.start(job_id, self.name, self.lease)
+
+    def claim(self) -> Job | None:
+        """Start the oldest job that may start; None where there is none."""
+        return self.store.jobs.claim(self.name, self.lease)
 
     async def run(self, job: Job) -> None:
         """Run a job that this worker has started in the store, to its end."""
@@ -59,7 +70,7 @@ class Worker:
             return
         process = await asyncio.create_subprocess_exec(
             *_dying_with_us(),
-            *(sys.executable, "-m", "fedml_infra.operations.jobs.supervise", str(BEAT_LIMIT)),
+            *(sys.executable, "-m", "fedml_infra.operations.jobs.supervise", str(self.beat_limit)),
             *self.run_command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -108,7 +119,7 @@ class _Watch:
         while True:
             try:
                 cancel = await asyncio.to_thread(
-                    self._worker.store.jobs.beat, self._job.id, self._worker.name, LEASE, self._progress
+                    self._worker.store.jobs.beat, self._job.id, self._worker.name, self._worker.lease, self._progress
                 )
             except Exception as error:  # the store may be back before the run has to be ended
                 _log.warning("job %s: no beat: %s", self._job.id, error)
@@ -119,7 +130,7 @@ class _Watch:
                     return
                 self._say(b"bc" if cancel and not self._asked else b"b")
                 self._asked = self._asked or cancel
-            await asyncio.sleep(BEAT_EVERY)
+            await asyncio.sleep(self._worker.beat_every)
 
     async def listen(self) -> Ending | Waits | None:
         """What the run came to; None where it ended without a word."""

@@ -1,7 +1,8 @@
 """A project of a customer as a folder that the engine runs in. What is true is the row; the folder is made of it.
 
 Before each run that changes something the stack file is brought back into the row, so that a run which is killed finds
-the keys that it had. A run holds its stack by the lease of its job: whoever else has a lock on it is dead.
+the keys that it had. A run holds its stack by the lease of its job: an earlier one of another machine is dead, and its
+lock is taken off.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from fedml_infra.engine.events import RunEvent, label
+from fedml_infra.engine.locks import LockHolder
 from fedml_infra.engine.project import stack_path, write_project
 from fedml_infra.engine.protocol import Engine, RunOptions
 from fedml_infra.errors import ConfigurationError, StoreError
@@ -65,7 +68,13 @@ class OpenProject:
 
     def recovery(self, stack: Stack | None = None) -> Recovery:
         """For this run, of the stack as its file is now unless another is given."""
-        return Recovery(stack or self.stack(), self.engine, self.tools.aws, self.context.say, leased=True)
+        stack = stack or self.stack()
+        return Recovery(stack, self.engine, self.tools.aws, self.context.say, knows_dead=self.knows_dead)
+
+    def knows_dead(self, holder: LockHolder) -> bool:
+        """Whether a lock of another machine is of a run of this project that is over."""
+        stack_key = f"{self.row.cid}/{self.row.pid}"
+        return self.context.store.runs.knows_dead(stack_key, holder.host, datetime.fromisoformat(holder.since))
 
     def options(self) -> RunOptions:
         """With the job's progress."""

@@ -33,6 +33,7 @@ _NEVER = tuple(
         (
             "169.254.0.0/16",  # link-local, and with it the metadata of EC2 and ECS
             "fe80::/10",
+            "fec0::/10",  # site-local, of old
             "fd00:ec2::/32",  # the same over IPv6
             "0.0.0.0/8",
             "::/128",

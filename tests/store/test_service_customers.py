@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+
 import pytest
+from pydantic import SecretStr
 
 from fedml_infra.errors import ConfigurationError
+from fedml_infra.operations.master_key import VARIABLE, master_key
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.store import Store, open_store
 from tests.store.racing import keep, race, take_room, write_stack_file
@@ -150,3 +155,12 @@ def test_processes_that_write_one_stack_file_do_not_write_over_each_other(place:
 def test_processes_that_begin_together_keep_one_value(place: StorePlace) -> None:
     answers = race(4, place, keep, [f"name{number}" for number in range(3)])
     assert [len(set(each)) for each in answers] == [1] * 3
+
+
+@pytest.mark.postgresql
+def test_processes_that_share_a_database_must_be_given_a_master_key(new_schema: Callable[[], str]) -> None:
+    with open_store(StorePlace(None, SecretStr(new_schema()))) as store:
+        with pytest.raises(ConfigurationError, match="share a master key"):
+            master_key(store, environ={})
+        given = base64.b64encode(bytes(32)).decode()
+        assert master_key(store, environ={VARIABLE: given}).get_secret_value() == bytes(32)

@@ -141,7 +141,7 @@ def test_what_aws_needs_a_moment_for_is_waited_out_and_said(hub: Organisation, f
     faults.set(
         Plan(
             rules=(
-                rule(hub, Fault.QUEUE_DELETED_RECENTLY, seconds=8),
+                rule(hub, Fault.QUEUE_DELETED_RECENTLY, seconds=30),
                 rule(hub, Fault.POLICY_NOT_EFFECTIVE, seconds=3),
             )
         )

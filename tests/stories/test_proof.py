@@ -9,20 +9,25 @@ import pytest
 from fedml_infra.aws.identity_proof import proven_account, sign_proof
 from fedml_infra.aws.sessions import Access, Keys
 from fedml_infra.errors import ProofRefusedError
-from fedml_infra.model.proof import ProofRefusal
+from fedml_infra.model.proof import Challenge, ProofRefusal
 from fedml_infra.sandbox.sandbox import Running
 from fedml_infra.wire.v2.proof import Challenger
 
 pytestmark = pytest.mark.story
 
 ACCOUNT = "272727272727"
-CHALLENGE = Challenger().challenge(
-    topic_arn="arn:aws:sns:us-east-1:111111111111:cardio",
-    verifier="https://127.0.0.1:8443/createPolicies",
-    token_id="00ff00ff00ff00ff",
-    claims="",
-    now=datetime.now(UTC),
-)
+
+
+@pytest.fixture
+def challenge() -> Challenge:
+    """One of now: it lives five minutes, and other stories may take longer."""
+    return Challenger().challenge(
+        topic_arn="arn:aws:sns:us-east-1:111111111111:cardio",
+        verifier="https://127.0.0.1:8443/createPolicies",
+        token_id="00ff00ff00ff00ff",
+        claims="",
+        now=datetime.now(UTC),
+    )
 
 
 @pytest.fixture
@@ -37,14 +42,14 @@ def keys(sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Keys:
     return Keys(made["AccessKeyId"], made["SecretAccessKey"])
 
 
-def test_the_sandbox_says_whose_the_signature_is(keys: Keys) -> None:
-    proof = sign_proof(Access(keys=keys), "eu-west-1", CHALLENGE)
-    proven = proven_account(proof, CHALLENGE, now=datetime.now(UTC), use_once=lambda _digest, _expires: True)
+def test_the_sandbox_says_whose_the_signature_is(keys: Keys, challenge: Challenge) -> None:
+    proof = sign_proof(Access(keys=keys), "eu-west-1", challenge)
+    proven = proven_account(proof, challenge, now=datetime.now(UTC), use_once=lambda _digest, _expires: True)
     assert proven == ACCOUNT
 
 
-def test_the_sandbox_refuses_another_secret(keys: Keys) -> None:
-    proof = sign_proof(Access(keys=Keys(keys.access_key_id, "x")), "eu-west-1", CHALLENGE)
+def test_the_sandbox_refuses_another_secret(keys: Keys, challenge: Challenge) -> None:
+    proof = sign_proof(Access(keys=Keys(keys.access_key_id, "x")), "eu-west-1", challenge)
     with pytest.raises(ProofRefusedError) as refused:
-        proven_account(proof, CHALLENGE, now=datetime.now(UTC), use_once=lambda _digest, _expires: True)
+        proven_account(proof, challenge, now=datetime.now(UTC), use_once=lambda _digest, _expires: True)
     assert refused.value.reason == ProofRefusal.SIGNATURE

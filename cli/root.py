@@ -52,7 +52,9 @@ SECTIONS = {
         "check": Entry("check", "check", "Validate stack files without touching anything."),
     },
     "The service": {
+        "serve": Entry("serve", "serve", "The REST service: what clients create, invite, join and look at over HTTP."),
         "customers": Entry("customers", "customers", "Customers of the REST service: their keys, accounts and quotas."),
+        "jobs": Entry("jobs", "jobs", "The jobs of the REST service: listed, followed, cancelled."),
     },
     "Scripts": {
         "wire": Entry("wire", "wire", "Encrypt and decrypt what goes over the wire, in shell scripts."),

@@ -6,13 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from fedml_infra.operations.jobs.views import job_json
 from fedml_infra.rest import strings
 from fedml_infra.rest.auth import Called, Reads, Served
 from fedml_infra.rest.documents import EVENTS, described
@@ -95,23 +94,6 @@ def accepted(service: Service, request: Request, job: Job) -> Response:
     )
 
 
-def job_json(job: Job) -> dict[str, Any]:
-    """A job for machines, without its values."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "pid": job.pid,
-        "state": str(job.state),
-        "progress": asdict(job.progress) if job.progress is not None else None,
-        "cancelRequested": job.cancel_requested,
-        "attempts": job.attempts,
-        "statusString": job.status_string,
-        "created": _moment(job.created_at),
-        "started": _moment(job.started_at),
-        "finished": _moment(job.finished_at),
-    }
-
-
 async def _of(service: Service, cid: str, job_id: str) -> Job:
     """The customer's job of that id; another customer's is answered as none."""
     job = await run_in_threadpool(service.store.jobs.get, job_id)
@@ -147,7 +129,3 @@ def _progress_event(job: Job) -> bytes:
 def _event(name: str, data: bytes) -> bytes:
     """One event of one line of data (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

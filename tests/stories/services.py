@@ -6,13 +6,11 @@ import asyncio
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import pytest
 from pydantic import SecretBytes
 
 from fedml_infra.engine.runner import dying_with_us
+from fedml_infra.operations.door import Reply
 from fedml_infra.operations.jobs.embedded import EmbeddedDispatcher
 from fedml_infra.operations.jobs.messages import Settings
 from fedml_infra.operations.jobs.submit import Submitter
@@ -32,6 +31,7 @@ from fedml_infra.store.sealing import Sealer
 from fedml_infra.store.service_values import Job
 from fedml_infra.store.store import Store, open_store
 from fedml_infra.wire.v2.proof import Challenger
+from tests.operations.jobs.doors import Answering, door
 
 MASTER_KEY = SecretBytes(bytes(range(32)))
 ROOT = Path(__file__).parents[2]
@@ -98,42 +98,22 @@ class Site:
         return (self.folder / "worker.log").read_text(encoding="utf-8")
 
 
-@contextmanager
-def door(store: Store) -> Iterator[str]:
-    """Serves createPolicies on loopback."""
-    sealer, challenger, urls = Sealer(MASTER_KEY), Challenger(), [""]
+def project_door(store: Store) -> Answering:
+    """The service's own, whose addresses are `/cid/pid`."""
+    sealer = Sealer(MASTER_KEY)
     projects, submitter = Projects(store, sealer), Submitter(store, sealer)
-    served = ProjectDoor(projects, submitter, LiveCloud(), challenger, lambda: datetime.now(UTC))
+    served = ProjectDoor(projects, submitter, LiveCloud(), Challenger(), lambda: datetime.now(UTC))
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            _, cid, pid = self.path.split("/")
-            reply, _ = served.create_policies(body, cid=cid, pid=pid, url=f"{urls[0]}{self.path}")
-            written = reply.answer.write()
-            self.send_response(reply.answer.http_status)
-            if reply.retry_after is not None:
-                self.send_header("Retry-After", str(reply.retry_after))
-            self.send_header("Content-Length", str(len(written)))
-            self.end_headers()
-            self.wfile.write(written)
+    def answer(path: str, body: bytes, url: str) -> Reply:
+        _, cid, pid = path.split("/")
+        return served.create_policies(body, cid=cid, pid=pid, url=url)[0]
 
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        urls[0] = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield urls[0]
-        finally:
-            server.shutdown()
-            thread.join()
+    return answer
 
 
 async def serve(folder: Path) -> None:
     """What `working` starts."""
-    with open_store(StorePlace(folder)) as store, door(store) as url:
+    with open_store(StorePlace(folder)) as store, door(project_door(store)) as url:
         sys.stdout.write(url + "\n")
         sys.stdout.flush()
         settings = Settings(folder / "workspaces", peers=("127.0.0.1",))

@@ -38,6 +38,9 @@ class Service:
     folder: Path
     aws: InMemoryCloud = field(default_factory=lambda: InMemoryCloud({}))
     engines: dict[Path, FileEngine] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
+    """Of projects by pid; OWN where nothing is said."""
+    peers: tuple[str, ...] = ()
     store: Store = field(init=False)
     told: list[Progress] = field(default_factory=list)
 
@@ -55,7 +58,7 @@ class Service:
 
     @property
     def settings(self) -> Settings:
-        return Settings(self.folder / "workspaces")
+        return Settings(self.folder / "workspaces", peers=self.peers)
 
     def account(self, access_key: str, account: str) -> None:
         """Keys with that id are of that account."""
@@ -66,7 +69,7 @@ class Service:
 
     def engine(self, folder: Path) -> Engine:
         if folder not in self.engines:
-            self.engines[folder] = FileEngine(folder)
+            self.engines[folder] = FileEngine(folder, self.accounts.get(folder.name, OWN))
         return self.engines[folder]
 
     def context(self, job: Job) -> JobContext:

@@ -83,8 +83,10 @@ class ProjectDoor:
         topic_arn = project.workspace.topic_arn or ""
         plan = plan_admission(project.stack.config, topic_arn, joining, self.projects.store)
         # Whoever was admitted since the last run is not in the stack file yet.
+        now = self.projects.store.now()
         for row in self.projects.store.tokens.list(topic_arn):
-            if row.pid == joining.pid and row.used_by != joining.aws_id and row.revoked_at is None:
+            is_good = row.revoked_at is None and row.expires_at > now
+            if is_good and row.pid == joining.pid and row.used_by != joining.aws_id:
                 raise PidTakenError(
                     f"The federation has a node {joining.pid} already, which is another organisation's.",
                     fix="Join with another pid.",

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from fedml_infra.engine.passphrase import PassphraseReader
 from fedml_infra.engine.stack_files import StackFile
-from fedml_infra.errors import ConfigurationError
+from fedml_infra.errors import ConfigurationError, StoreError
 from fedml_infra.model.ciphertext import Ciphertext
 from fedml_infra.operations.audit import Doing, audited
 from fedml_infra.operations.inspect import federation_info, node_of
@@ -57,12 +57,17 @@ class Projects:
         return self.of(require_project(self.store, cid, pid))
 
     def of(self, workspace: Workspace) -> Project:
-        """The project of a row. ConfigurationError where no run has made it yet."""
+        """The project of a row. ConfigurationError where no run has made it; StoreError where the stack file is none."""
         if workspace.stack_file is None or workspace.outputs is None:
             raise ConfigurationError(f"Project {workspace.pid} has not been made yet.")
         name = workspace.fed_name
-        file = StackFile(Path(f"Pulumi.{name}.yaml"), workspace.stack_file, on_disk=None)
-        return Project(workspace, Stack(name, file.path, file.validated(), file.config), workspace.outputs, self)
+        try:
+            file = StackFile(Path(f"Pulumi.{name}.yaml"), workspace.stack_file, on_disk=None)
+            stack = Stack(name, file.path, file.validated(), file.config)
+        except ConfigurationError as error:
+            # The caller did not write it.
+            raise StoreError(f"The stack file of {workspace.cid}/{workspace.pid} is none: {error.what}") from None
+        return Project(workspace, stack, workspace.outputs, self)
 
     def secret(self, project: Project, key: str) -> SecretStr | None:
         """A secret of the project's stack file by its full key; None where it has none of that key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -22,10 +23,12 @@ from pydantic import SecretBytes, SecretStr
 
 from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.passphrase import ROUNDS
+from fedml_infra.model.resources import hub_resources
 from fedml_infra.model.rights import Right, Topology
 from fedml_infra.model.schedule import Schedule
 from fedml_infra.operations.customers import CustomerWanted, add_customer
 from fedml_infra.operations.double import InMemoryCloud
+from fedml_infra.operations.projects import Projects
 from fedml_infra.rest.app import create_app
 from fedml_infra.rest.service import PREFIX, Service
 from fedml_infra.store.place import StorePlace
@@ -37,14 +40,13 @@ from fedml_infra.wire.answers import Answer
 from fedml_infra.wire.blobs import encrypt_request
 from fedml_infra.wire.keys import CustomerKey
 from fedml_infra.wire.signature import SignedRequest, sign, sym_date
-from fedml_infra.wire.v2.keypairs import hub_public_key, new_hub_key
+from fedml_infra.wire.v2.keypairs import new_hub_key
 from fedml_infra.wire.v2.request import RequestContext, decrypt_value
 from fedml_infra.wire.v2.roster import RosterDraft, RosterMember, write_roster
 
 LEASE = timedelta(seconds=30)
 MASTER_KEY = SecretBytes(bytes(range(32)))
 TOPIC = "arn:aws:sns:us-east-1:111111111111:cardio"
-ROSTER_BUCKET = "fedml-cardio-111111111111-us-east-1-roster"
 FED_KEY = SecretStr("AAECAwQFBgcICQoLDA0ODw==")
 HUB_KEY = new_hub_key()
 INSEL, USZ = "222222222222", "333333333333"
@@ -88,8 +90,6 @@ class Hand:
             self.end(job.id, self.endings[job.kind])
 
     async def run_forever(self) -> None:
-        import asyncio
-
         await asyncio.Event().wait()
 
     def start(self, job_id: str, progress: Progress | None = None) -> None:
@@ -180,9 +180,9 @@ class World:
         self.clients[cid] = client
         return client
 
-    def hub(self, cid: str, pid: str = "charite", *, members: tuple[str, ...] = ()) -> None:
+    def hub(self, cid: str, pid: str = "charite", *, topic: str = TOPIC) -> None:
         """A project of a customer that is a hub, as its last run left it."""
-        add_hub(self.store, self.sealer, cid, pid, members)
+        add_hub(self.store, self.sealer, cid, pid, topic)
 
 
 def said(answer: httpx.Response) -> Answer:
@@ -245,9 +245,12 @@ def _secret(text: str) -> str:
     return f"v1:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}"
 
 
-def stack_file(pid: str, members: tuple[str, ...] = ()) -> str:
-    """A hub's stack file, as the engine encrypts it."""
-    listed = "".join(f'\n    - {{aws_id: "{each}", nodes: [n{each[:3]}]}}' for each in members)
+def stack_file(pid: str, members: Mapping[str, tuple[str, str | None]] | None = None) -> str:
+    """A hub's stack file, as the engine encrypts it. `members`: pid and public key by account."""
+    listed = "".join(
+        f'\n    - {{aws_id: "{account}", nodes: [{name}]{f", public_key: {key}" if key else ""}}}'
+        for account, (name, key) in (members or {}).items()
+    )
     return f"""encryptionsalt: v1:{base64.b64encode(b"salt5678").decode()}:{_secret("pulumi")}
 config:
   aws:region: us-east-1
@@ -261,32 +264,29 @@ config:
 """
 
 
-def add_hub(store: Store, sealer: Sealer, cid: str, pid: str, members: tuple[str, ...] = ()) -> None:
+def add_hub(store: Store, sealer: Sealer, cid: str, pid: str, topic: str = TOPIC) -> None:
     """A hub that is up."""
-    from fedml_infra.model.resources import hub_resources
-    from fedml_infra.model.stack import StackConfig
-    from fedml_infra.operations.projects import Projects
-
+    account = topic.split(":")[4]
     passphrase = sealer.seal(_key_of_files()[0].encode(), "workspace passphrase", cid, pid)
-    new = NewWorkspace(cid, pid, "cardio", True, True, passphrase, topic_arn=TOPIC)
+    new = NewWorkspace(cid, pid, "cardio", True, True, passphrase, topic_arn=topic)
     assert store.workspaces.add(new) is not None
-    assert store.workspaces.write(cid, pid, 0, stack_file(pid, members))
+    assert store.workspaces.write(cid, pid, 0, stack_file(pid))
     store.workspaces.keep(cid, pid, outputs={"federation": {}})
-    config: StackConfig = Projects(store, sealer).require(cid, pid).stack.config
-    bucket = hub_resources(config, "111111111111").roster_bucket
-    node = {"account": "111111111111", "queue_url": f"https://sqs.us-east-1.amazonaws.com/111111111111/cardio_{pid}"}
-    outputs = {"federation": {"topic_arn": TOPIC, "roster_bucket": bucket}, "nodes": {pid: node}}
+    config = Projects(store, sealer).require(cid, pid).stack.config
+    bucket = hub_resources(config, account).roster_bucket
+    node = {"account": account, "queue_url": f"https://sqs.us-east-1.amazonaws.com/{account}/cardio_{pid}"}
+    outputs = {"federation": {"topic_arn": topic, "roster_bucket": bucket}, "nodes": {pid: node}}
     store.workspaces.keep(cid, pid, outputs=outputs)
 
 
 def publish(store: Store, cid: str, pid: str, members: Mapping[str, tuple[str, str | None]]) -> None:
     """What a job `admit` leaves: the members (account -> pid, public key) in the file and in the roster."""
     row = store.workspaces.get(cid, pid)
-    assert row is not None
-    assert store.workspaces.write(cid, pid, row.version, stack_file(pid))
+    assert row is not None and row.topic_arn is not None
+    assert store.workspaces.write(cid, pid, row.version, stack_file(pid, members))
     draft = RosterDraft(
         "cardio",
-        TOPIC,
+        row.topic_arn,
         1,
         Schedule.parse("m30"),
         Topology.DECENTRALIZED,
@@ -294,7 +294,3 @@ def publish(store: Store, cid: str, pid: str, members: Mapping[str, tuple[str, s
         FED_KEY,
     )
     store.workspaces.keep(cid, pid, roster=write_roster(draft, HUB_KEY))
-
-
-def hub_public() -> str:
-    return hub_public_key(HUB_KEY)

@@ -47,7 +47,7 @@ def test_every_command_of_the_table_can_be_imported_and_has_help() -> None:
 
 
 def test_every_command_that_acts_says_its_exit_codes_and_has_an_example() -> None:
-    described = describe()
+    described = list(describe())
     groups = {"", *(each.path.rpartition(" ")[0] for each in described)}
     bare = [each.path for each in described if each.path not in groups and not (each.exits and each.examples)]
     assert bare == ["completion"]

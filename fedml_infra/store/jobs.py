@@ -153,7 +153,7 @@ class Jobs:
         return {state: found.get(state, 0) for state in JobState}
 
     def claim(self, worker: str, lease: timedelta) -> Job | None:
-        """Start the oldest job that may start, for `lease` at first; None where there is none.
+        """Start the job that may start longest, for `lease` at first; None where there is none.
 
         Of several workers that ask at the same time each gets another job, or none.
         """
@@ -300,7 +300,8 @@ def _may_start(job: FromClause) -> ColumnElement[bool]:
 def _first_to_start() -> Select[Any]:
     # An alias, since a subquery on the table that is updated would be about its row.
     job = JOBS.alias("job")
-    wanted = select(job.c.id).where(_may_start(job)).order_by(job.c.created_at, job.c.id).limit(1)
+    # Not by age: jobs that wait for others and come again and again would never let these have a place.
+    wanted = select(job.c.id).where(_may_start(job)).order_by(job.c.not_before, job.c.created_at, job.c.id).limit(1)
     # PostgreSQL: others' rows that are being started are passed over. SQLite holds its file, and needs nothing.
     return wanted.with_for_update(skip_locked=True, of=job)
 

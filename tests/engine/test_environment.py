@@ -45,7 +45,10 @@ def test_every_entry_has_a_reason():
     assert all({**NEEDED, **NEEDED_PREFIXES}.values())
 
 
-@pytest.mark.parametrize("name", ["FEDML_INFRA_KEY", "FEDML_INFRA_PASSPHRASE", "FEDML_INFRA_DATABASE_URL"])
+@pytest.mark.parametrize(
+    "name",
+    ["FEDML_INFRA_KEY", "FEDML_INFRA_PASSPHRASE", "FEDML_INFRA_DATABASE_URL", "FEDML_INFRA_MASTER_KEY"],
+)
 def test_a_secret_that_is_the_commands_own_business_is_not_handed_on(name: str) -> None:
     handed = engine_environment({name: "canary", "FEDML_INFRA_CACHE_DIR": "/c"}, "/e")
     assert name not in handed

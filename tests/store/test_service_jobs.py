@@ -61,12 +61,23 @@ def test_a_job_starts_once(store: Store) -> None:
     assert store.jobs.start(job.id, "w2", LEASE) is None
 
 
-def test_the_oldest_job_is_claimed_first(store: Store) -> None:
+def test_the_job_that_may_start_longest_is_claimed_first(store: Store) -> None:
     first = submit(store)
-    set_row(store, first, created_at=store.now() - HOUR)
+    set_row(store, first, not_before=store.now() - HOUR)
     submit(store, "p2")
     claimed = store.jobs.claim("w", LEASE)
     assert claimed is not None and claimed.id == first.id
+
+
+def test_what_waits_again_and_again_lets_what_it_waits_for_go_first(store: Store) -> None:
+    """A join is older than the run of its hub that it waits for."""
+    join = store.jobs.start(submit(store).id, "w", LEASE)
+    assert join is not None
+    hubs = submit(store, "p2", kind="admit")
+    set_row(store, hubs, not_before=store.now() - timedelta(seconds=1))
+    assert store.jobs.put_back(join.id, "w", timedelta(0))
+    claimed = store.jobs.claim("w", LEASE)
+    assert claimed is not None and claimed.id == hubs.id
 
 
 def test_of_a_stack_one_job_runs(store: Store) -> None:

@@ -15,6 +15,7 @@ from fedml_infra.errors import (
 from fedml_infra.model.tags import EPHEMERAL
 from fedml_infra.model.validation import NAMESPACE, REGION_KEY
 from fedml_infra.operations.create import (
+    HUB_KEY,
     CreatePlan,
     CreateRequest,
     check_key,
@@ -38,8 +39,8 @@ from fedml_infra.operations.up import exported_or_empty, look_new, recovered_bef
 from fedml_infra.store.service_values import Ending, JobState
 from fedml_infra.wire.request_map import CREATE_KEYS, from_map
 
-AGAIN_SECONDS = 1.0
-"""After which a join asks again whether its hub is up."""
+AGAIN_SECONDS = (1.0, 10.0)
+"""After which a join asks again whether its hub is up, at least and at most; less often the longer it has waited."""
 OF_INVITE = frozenset(
     NAMESPACE + name
     for name in ("fed_name", "sync_sched", "aws_topic_arn", "topology", "hub_public_key", "roster_bucket")
@@ -91,7 +92,7 @@ def create_join(context: JobContext) -> Ending | Waits:
                 transport=OutgoingTransport(context.task.settings.peers),
             )
         except TimedOutError:
-            return Waits(AGAIN_SECONDS)
+            return Waits(_again(context))
         except (ConfigurationError, TokenRefusedError):
             # Nothing was made yet: another invite may be used for the same project.
             take_back(plan.stack, project.path, project.engine)
@@ -100,6 +101,12 @@ def create_join(context: JobContext) -> Ending | Waits:
             raise _of_peer(error) from error
         _bring_up(project)
     return _joined(context)
+
+
+def _again(context: JobContext) -> float:
+    job = context.store.jobs.get(context.task.job_id)
+    waited = (context.store.now() - job.created_at).total_seconds() if job is not None else 0.0
+    return min(max(waited / 4, AGAIN_SECONDS[0]), AGAIN_SECONDS[1])
 
 
 def _of_peer(error: FedmlError) -> FedmlError:
@@ -133,6 +140,9 @@ def _has_resources(project: OpenProject) -> bool:
 def _write(plan: CreatePlan, project: OpenProject, aws: Cloud) -> None:
     """Write the stack file, once it is known that its run can work, and bring it back: its keys exist once."""
     stack = Stack(plan.stack, project.path, plan.config, plan.values)
+    whole = plan.key is None and plan.member_key is None and (not plan.config.is_hub or HUB_KEY in plan.values)
+    if plan.resumes and whole:
+        return
     if plan.resumes:
         # A run that was killed has left its lock.
         project.recovery(stack).unlocked(lambda: write_stack(plan, project.path, project.engine))

@@ -57,7 +57,7 @@ class Projects:
         return self.of(require_project(self.store, cid, pid))
 
     def of(self, workspace: Workspace) -> Project:
-        """The project of a row. ConfigurationError where no run has made it; StoreError where the stack file is none."""
+        """The project of a row. ConfigurationError where no run has made it; StoreError if its stack file is none."""
         if workspace.stack_file is None or workspace.outputs is None:
             raise ConfigurationError(f"Project {workspace.pid} has not been made yet.")
         name = workspace.fed_name

@@ -182,6 +182,7 @@ def described(name: str) -> dict[str, Any]:
     if document.signed:
         more["security"] = [{"signature": [], "date": [], "md5": []}]
     return {
+        "status_code": next((status for status in sorted(document.answers) if status < 300), 200),
         "responses": _responses(name, document),
         "openapi_extra": more,
         "response_model": None,

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from fedml_infra.errors import ConfigurationError, NetworkError
+from fedml_infra.errors import ConfigurationError
 
 SECONDS = 60.0
 """For one call as a whole: the other side holds it for some seconds while its hub comes up."""
@@ -68,10 +68,6 @@ def resolve(host: str, port: int) -> Iterable[str]:
     """The addresses of a name, by the system's resolver. OSError where it has none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return dict.fromkeys(str(address[0]) for *_, address in found)
-
-
-class PeerError(NetworkError):
-    """Whoever an invite names as its server gave no answer, or none that is one."""
 
 
 class RefusedAddressError(ConfigurationError):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from fedml_infra.store.database import Database, insert_unless_there
 from fedml_infra.store.service_tables import CUSTOMERS, WORKSPACES
@@ -59,6 +60,16 @@ class Workspaces:
         with self._database.reading() as connection:
             found = connection.execute(wanted).first()
         return _workspace(found) if found is not None else None
+
+    def claim_topic(self, cid: str, pid: str, topic_arn: str) -> bool:
+        """Say which topic a hub is going to have; False where another project is the hub of that one."""
+        with self._database.writing() as connection:
+            try:
+                with connection.begin_nested():
+                    connection.execute(update(WORKSPACES).where(_one(cid, pid)).values(topic_arn=topic_arn))
+            except IntegrityError:
+                return False
+        return True
 
     def write(self, cid: str, pid: str, version: int, stack_file: str | None) -> bool:
         """Keep the stack file that was made of `version`, or that there is none any more; False where it was written

@@ -126,6 +126,18 @@ def test_a_topic_leads_to_its_hub_and_to_no_joiner(store: Store) -> None:
     assert found is not None and found.cid == "c2"
 
 
+def test_a_topic_has_one_hub(store: Store) -> None:
+    """Two stacks that both made it would take it from each other."""
+    store.workspaces.add(new_workspace())
+    store.workspaces.add(new_workspace("c2"))
+    store.workspaces.add(new_workspace("c3", is_hub=False, topic_arn=TOPIC))
+    assert store.workspaces.claim_topic("c1", "p1", TOPIC)
+    assert store.workspaces.claim_topic("c1", "p1", TOPIC)
+    assert not store.workspaces.claim_topic("c2", "p1", TOPIC)
+    found = store.workspaces.get("c2", "p1")
+    assert found is not None and found.topic_arn is None
+
+
 def test_what_is_kept_first_stays(store: Store) -> None:
     assert store.kept.get("check") is None
     assert store.kept.keep("check", b"1") == b"1"

@@ -13,8 +13,12 @@ from fedml_infra.errors import (
     TokenRefusedError,
     answer_of,
 )
-from fedml_infra.operations.outgoing import PeerError
 from fedml_infra.store.service_values import Ending, JobState
+
+
+class PeerError(NetworkError):
+    """Whoever an invite names as its server gave no answer, or none that is one. The words are ours."""
+
 
 _IN_SHORT: tuple[tuple[type[FedmlError], str], ...] = (
     (AuthenticationError, "AWS does not accept the credentials"),

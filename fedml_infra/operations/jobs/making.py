@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from fedml_infra.aws.sessions import is_loopback
+from fedml_infra.aws.sessions import Access, is_loopback
 from fedml_infra.errors import (
     AuthenticationError,
     ConfigurationError,
+    ConflictError,
     FedmlError,
     NetworkError,
     ResourceError,
     TimedOutError,
     TokenRefusedError,
 )
+from fedml_infra.model.resources import hub_resources
 from fedml_infra.model.tags import EPHEMERAL
 from fedml_infra.model.validation import NAMESPACE, REGION_KEY
 from fedml_infra.operations.create import (
@@ -26,13 +28,13 @@ from fedml_infra.operations.create import (
 )
 from fedml_infra.operations.hand_in import hand_in
 from fedml_infra.operations.jobs.acting import acting
+from fedml_infra.operations.jobs.answers import PeerError
 from fedml_infra.operations.jobs.context import JobContext
 from fedml_infra.operations.jobs.messages import Waits
 from fedml_infra.operations.jobs.requests import invite_in, join_keys, own_values
 from fedml_infra.operations.jobs.workspace import OpenProject, opened
 from fedml_infra.operations.join import JoinRequested, plan_join
 from fedml_infra.operations.load import Stack
-from fedml_infra.operations.outgoing import OutgoingTransport, PeerError
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.up import exported_or_empty, look_new, recovered_before, up
@@ -58,6 +60,7 @@ def create(context: JobContext) -> Ending:
             values, request.fed_secret_key, protect=None if context.persist else False, local=_local(context)
         )
         plan = _planned(wanted, project, tools.aws)
+        _claim_topic(context, plan, tools.aws)
         _write(plan, project, tools.aws)
         check_key(wanted, plan, project.engine)
         _bring_up(project)
@@ -66,6 +69,9 @@ def create(context: JobContext) -> Ending:
 
 def create_join(context: JobContext) -> Ending | Waits:
     """`POST /fedml/createJoin`: waits, without holding a place, while the hub's stack comes up."""
+    # Not for every job: it takes a quarter of a second.
+    from fedml_infra.operations.outgoing import OutgoingTransport
+
     invite = invite_in(context.asked)
     request = from_map(context.asked, join_keys(context.asked), pid=context.task.pid)
     tools = acting(context, str(request.values[REGION_KEY]), aws_id=request.aws_id)
@@ -120,6 +126,16 @@ def _of_peer(error: FedmlError) -> FedmlError:
 
 def _joined(context: JobContext) -> Ending:
     return Ending(JobState.FINISHED, 201, "Fed Project created with join", {"pid": str(context.task.pid)})
+
+
+def _claim_topic(context: JobContext, plan: CreatePlan, aws: Cloud) -> None:
+    """Raise ConflictError where another project has the hub of that name in that account and region."""
+    task = context.task
+    assert task.pid is not None, "a job of a project"
+    account = aws.account_of(Access(), plan.config.region)
+    topic_arn = hub_resources(plan.config, account).topic_arn
+    if not context.store.workspaces.claim_topic(task.cid, task.pid, topic_arn):
+        raise ConflictError(f"Account {account} has the hub of a federation {plan.stack} already.")
 
 
 def _planned(wanted: CreateRequest, project: OpenProject, aws: Cloud) -> CreatePlan:

@@ -129,13 +129,9 @@ def opened(context: JobContext, tools: Tools) -> Iterator[OpenProject]:
             context.store.workspaces.remove(cid, pid)
 
 
-def state_of(settings: Settings, cid: str, pid: str) -> str:
-    """The URL of the state backend of one project. ConfigurationError for a backend that cannot be shared so."""
-    if settings.state_backend is None:
-        folder = (settings.workspaces.parent / "state" / cid / pid).absolute()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder.as_uri()
-    parts = urlsplit(settings.state_backend)
+def require_backend(url: str) -> None:
+    """Raise ConfigurationError for a state backend that would not keep customers apart: for the start of a service."""
+    parts = urlsplit(url)
     if parts.scheme in {"http", "https"}:
         raise ConfigurationError(
             "Stacks of several customers would share their names in Pulumi Cloud.",
@@ -147,6 +143,16 @@ def state_of(settings: Settings, cid: str, pid: str) -> str:
             "The state's bucket is reached with a profile of the service's own, and none is named.",
             fix="Write s3://bucket/prefix?region=us-east-1&profile=NAME.",
         )
+
+
+def state_of(settings: Settings, cid: str, pid: str) -> str:
+    """The URL of the state backend of one project. ConfigurationError for a backend that cannot be shared so."""
+    if settings.state_backend is None:
+        folder = (settings.workspaces.parent / "state" / cid / pid).absolute()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder.as_uri()
+    require_backend(settings.state_backend)
+    parts = urlsplit(settings.state_backend)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{cid}/{pid}"))
 
 

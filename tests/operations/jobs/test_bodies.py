@@ -167,6 +167,13 @@ def test_a_folder_is_made_of_the_row_and_of_nothing_that_lay_there(service: Serv
     assert row.outputs is not None and row.outputs["federation"]["schedule"] == "h3"
 
 
+def test_two_projects_do_not_make_one_hub(service: Service) -> None:
+    made(service)
+    done = service.run(submitted(service, create_map(s3_bucket="another"), pid="second"))
+    assert isinstance(done, Ending) and done.status_code == 409
+    assert service.row("second") is None
+
+
 def test_an_ephemeral_project_is_marked_and_not_protected(service: Service) -> None:
     done = service.run(submitted(service, persist=False))
     assert isinstance(done, Ending) and done.status_code == 201

@@ -125,6 +125,7 @@ def offline(hub: Hub, usz: Organisation, invite: Invite) -> None:
     assert done.code == 0, done.err
 
 
+@pytest.mark.soak
 def test_an_invite_becomes_a_member_online_and_another_one_offline_at_the_same_time(
     organisation: MakeOrganisation,
 ) -> None:

@@ -29,6 +29,15 @@ def warn(text: str) -> None:
     click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", err=True)
 
 
+def log_to_stderr() -> None:
+    """What a process that runs for long tells its administrator, on standard error."""
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for loud in ("httpx", "httpcore", "botocore", "boto3", "urllib3", "uvicorn", "alembic", "procrastinate"):
+        logging.getLogger(loud).setLevel(logging.WARNING)
+
+
 @contextmanager
 def beside(as_json: bool) -> Iterator[None]:
     """What is printed for people within goes to standard error where standard output is for a JSON document."""

@@ -53,6 +53,7 @@ SECTIONS = {
     },
     "The service": {
         "serve": Entry("serve", "serve", "The REST service: what clients create, invite, join and look at over HTTP."),
+        "worker": Entry("worker", "worker", "Run jobs of the REST service, beside any number of other workers."),
         "customers": Entry("customers", "customers", "Customers of the REST service: their keys, accounts and quotas."),
         "jobs": Entry("jobs", "jobs", "The jobs of the REST service: listed, followed, cancelled."),
     },

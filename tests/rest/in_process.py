@@ -40,9 +40,9 @@ class Sent:
 
 @dataclass(frozen=True)
 class Got:
-    """What came back; `status` is None where nothing did."""
+    """What came back."""
 
-    status: int | None
+    status: int
     headers: dict[str, str]
     body: bytes
 
@@ -92,10 +92,10 @@ class InProcess:
 
         await self.app(scope, receive, send)
         starts = [each for each in told if each["type"] == "http.response.start"]
-        assert len(starts) <= 1, told
+        assert len(starts) == 1, told
         headers = {name.decode().lower(): value.decode("latin-1") for each in starts for name, value in each["headers"]}
         body = b"".join(each.get("body", b"") for each in told if each["type"] == "http.response.body")
-        return Got(starts[0]["status"] if starts else None, headers, body)
+        return Got(starts[0]["status"], headers, body)
 
 
 @contextmanager

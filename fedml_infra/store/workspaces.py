@@ -8,12 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from fedml_infra.store.database import Database, insert_unless_there
 from fedml_infra.store.service_tables import CUSTOMERS, WORKSPACES
 from fedml_infra.store.service_values import NewWorkspace, Workspace
 from fedml_infra.store.tables import Now
+
+TOPIC_LOCK = 0x6665646D10
+"""PostgreSQL's advisory lock of whoever says which topic is whose."""
 
 
 class Workspaces:
@@ -63,12 +65,12 @@ class Workspaces:
 
     def claim_topic(self, cid: str, pid: str, topic_arn: str) -> bool:
         """Say which topic a hub is going to have; False where another project is the hub of that one."""
-        with self._database.writing() as connection:
-            try:
-                with connection.begin_nested():
-                    connection.execute(update(WORKSPACES).where(_one(cid, pid)).values(topic_arn=topic_arn))
-            except IntegrityError:
+        row = WORKSPACES.c
+        with self._database.writing(lock=TOPIC_LOCK) as connection:
+            others = select(row.pid).where(row.topic_arn == topic_arn, row.is_hub, ~_one(cid, pid))
+            if connection.execute(others.limit(1)).one_or_none() is not None:
                 return False
+            connection.execute(update(WORKSPACES).where(_one(cid, pid)).values(topic_arn=topic_arn))
         return True
 
     def write(self, cid: str, pid: str, version: int, stack_file: str | None) -> bool:

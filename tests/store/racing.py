@@ -153,3 +153,7 @@ def write_stack_file(store: Store, version: int, number: int, _barrier: Barrier)
 
 def keep(store: Store, name: str, number: int, _barrier: Barrier) -> bytes:
     return store.kept.keep(name, bytes([number]))
+
+
+def claim_topic(store: Store, topic_arn: str, number: int, _barrier: Barrier) -> bool:
+    return store.workspaces.claim_topic("c1", f"p{number}", topic_arn)

@@ -12,7 +12,7 @@ from fedml_infra.errors import ConfigurationError
 from fedml_infra.operations.master_key import VARIABLE, master_key
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.store import Store, open_store
-from tests.store.racing import keep, race, take_room, write_stack_file
+from tests.store.racing import claim_topic, keep, race, take_room, write_stack_file
 from tests.store.values import TOPIC, A, B, new_customer, new_workspace
 
 
@@ -162,6 +162,14 @@ def test_processes_that_write_one_stack_file_do_not_write_over_each_other(place:
         store.workspaces.add(new_workspace())
     answers = race(4, place, write_stack_file, [0, 1, 2])
     assert [sum(each) for each in answers] == [1] * 3
+
+
+def test_processes_that_claim_one_topic_have_one_hub(place: StorePlace) -> None:
+    with open_store(place) as store:
+        for number in range(4):
+            store.workspaces.add(new_workspace(pid=f"p{number}"))
+    answers = race(4, place, claim_topic, [f"{TOPIC}{number}" for number in range(5)])
+    assert [sum(each) for each in answers] == [1] * 5
 
 
 def test_processes_that_begin_together_keep_one_value(place: StorePlace) -> None:

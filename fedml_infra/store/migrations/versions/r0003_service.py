@@ -1,4 +1,4 @@
-"""What the REST service keeps once, by what its master key is known again for one; and a topic has one hub."""
+"""What the REST service keeps once: by what its master key is known again."""
 
 from __future__ import annotations
 
@@ -14,8 +14,4 @@ def upgrade() -> None:
         "service",
         sa.Column("name", sa.String(64), primary_key=True),
         sa.Column("value", sa.LargeBinary, nullable=False),
-    )
-    hub = sa.text("is_hub")
-    op.create_index(
-        "workspaces_one_hub_per_topic", "workspaces", ["topic_arn"], unique=True, sqlite_where=hub, postgresql_where=hub
     )

@@ -83,7 +83,8 @@ def test_odd_bytes_on_the_wire_are_no_error_of_ours(behind_a_socket: World, raw:
         socket.create_connection((str(parts.hostname), parts.port or 0), timeout=10) as connection,
     ):
         connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # it was closed over there
+            connection.shutdown(socket.SHUT_WR)
         answer = connection.makefile("rb").read(200_000)
         assert not answer.startswith(b"HTTP/1.1 5"), answer
         assert not any(secret in answer for secret in SECRETS)

@@ -22,8 +22,8 @@ def job_options(command: F) -> F:
             click.option(
                 "--state-backend",
                 metavar="URL",
-                help="Keep the states of stacks there: s3://BUCKET or a Pulumi Cloud address. In the --data-dir if not "
-                "given; needed with a database, as several machines share them.",
+                help="Keep the states of stacks there: s3://BUCKET?region=…&profile=NAME, with a profile of the service's "
+                "own. In the --data-dir if not given; needed with a database, as several machines share them.",
             ),
             click.option(
                 "--allow-peer",
@@ -60,16 +60,19 @@ def settings_of(given: Mapping[str, Any], place: StorePlace) -> Settings:
     """
     from fedml_infra.errors import ConfigurationError
     from fedml_infra.operations.jobs.messages import Settings
+    from fedml_infra.operations.jobs.workspace import require_backend
     from fedml_infra.operations.outgoing import Peer
 
     for peer in given["peers"]:
         Peer.parse(peer)
+    if given["state_backend"] is not None:
+        require_backend(given["state_backend"])
     if place.data_dir is not None:
         return Settings(place.data_dir / "workspaces", given["state_backend"], tuple(given["peers"]))
     if given["state_backend"] is None:
         raise ConfigurationError(
             "With a database the states of stacks are on no machine of their own.",
-            fix="Give --state-backend s3://BUCKET, the same on every machine.",
+            fix="Give --state-backend 's3://BUCKET?region=…&profile=NAME', the same on every machine.",
         )
     import platformdirs
 

@@ -22,7 +22,7 @@ def job_options(command: F) -> F:
             click.option(
                 "--state-backend",
                 metavar="URL",
-                help="Keep the states of stacks there: s3://BUCKET?region=…&profile=NAME, with a profile of the service's "
+                help="Keep the states of stacks there: s3://BUCKET?region=…&profile=NAME, a profile of the service's "
                 "own. In the --data-dir if not given; needed with a database, as several machines share them.",
             ),
             click.option(

@@ -26,7 +26,8 @@ STOPPING = "Nothing more is begun; it ends with its last run. A second signal en
     examples=[
         (
             "on each machine",
-            "fedml-infra worker --database-url-file url --master-key-file key --state-backend s3://fed-states",
+            "fedml-infra worker --database-url-file url --master-key-file key "
+            "--state-backend 's3://fed-states?region=eu-central-1&profile=states'",
         ),
     ],
 )

@@ -41,10 +41,13 @@ POLL = 0.05
 
 @dataclass
 class Site:
-    """A data folder, and what a service does with it. `env` is that of its worker."""
+    """A data folder, and what a service does with it. `env` is that of its worker; states are kept in the folder unless
+    a backend is given.
+    """
 
     folder: Path
     env: dict[str, str]
+    state_backend: str | None = None
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,11 +66,20 @@ class Site:
         return Projects(self.store, self.sealer)
 
     @contextmanager
-    def working(self) -> Iterator[str]:
-        """A worker that serves createPolicies too; the address, to which `/cid/pid` is added. Killed in the end."""
+    def working(self, host: str | None = None) -> Iterator[str]:
+        """A worker that serves createPolicies too; the address, to which `/cid/pid` is added. Killed in the end.
+
+        `host`: the name of the machine that it takes itself to be on, for which root is needed.
+        """
+        elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host] if host is not None else []
         with (self.folder / "worker.log").open("ab") as log:
             process = subprocess.Popen(
-                [*dying_with_us(), sys.executable, "-m", "tests.stories.services", str(self.folder)],
+                [
+                    *dying_with_us(),
+                    *elsewhere,
+                    *(sys.executable, "-m", "tests.stories.services", str(self.folder)),
+                    *([self.state_backend] if self.state_backend is not None else []),
+                ],
                 env={**self.env, "PYTHONPATH": str(ROOT)},
                 cwd=self.folder,
                 stdout=subprocess.PIPE,
@@ -111,15 +123,15 @@ def project_door(store: Store) -> Answering:
     return answer
 
 
-async def serve(folder: Path) -> None:
+async def serve(folder: Path, state_backend: str | None = None) -> None:
     """What `working` starts."""
     with open_store(StorePlace(folder)) as store, door(project_door(store)) as url:
         sys.stdout.write(url + "\n")
         sys.stdout.flush()
-        settings = Settings(folder / "workspaces", peers=("127.0.0.1",))
+        settings = Settings(folder / "workspaces", state_backend, ("127.0.0.1",))
         await EmbeddedDispatcher(Worker(store, MASTER_KEY, settings)).run_forever()
 
 
 if __name__ == "__main__":
     os.umask(0o077)
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1]), *sys.argv[2:]))

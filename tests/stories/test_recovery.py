@@ -138,6 +138,7 @@ def test_a_killed_run_is_mended_where_the_state_is_in_a_bucket(organisation: Mak
     done = must(where, "up", "instore", "--yes")
     assert "its lock on instore is taken off" in done.err
     assert_whole(where)
+    must(where, "destroy", "instore", "--yes")
 
 
 def test_a_killed_create_can_be_previewed_and_goes_on(organisation: MakeOrganisation):

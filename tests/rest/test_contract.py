@@ -15,7 +15,7 @@ from fedml_infra.rest import strings
 from fedml_infra.store.service_values import Ending, JobState, Progress
 from fedml_infra.wire.blobs import decrypt_invite, open_invite
 from fedml_infra.wire.invites import Invite, InviteV1
-from tests.rest.world import AWS_KEYS, CREATE, CREATED, FED_KEY, JOIN, TOPIC, Client, World, refusal, said
+from tests.rest.world import AWS_KEYS, CREATE, CREATED, FED_KEY, JOIN, Client, World, refusal, said
 
 Customer = Callable[..., Client]
 JOINED = Ending(JobState.FINISHED, 201, "Fed Project created with join")
@@ -114,7 +114,7 @@ def test_create_join_reads_the_older_spelling(service: World, customer: Customer
 @pytest.mark.parametrize("key", ["fed_rest_host", "group_rest_host"])
 def test_an_invite_for_v1(service: World, customer: Customer, name: str, key: str) -> None:
     client = customer()
-    service.hub(client.cid)
+    topic = service.hub(client.cid)
     answer = client.post(f"/fedml/charite/{name}", {"passwd": "secret", key: service.url})
     found = said(answer)
     assert answer.status_code == 200
@@ -123,7 +123,7 @@ def test_an_invite_for_v1(service: World, customer: Customer, name: str, key: st
     invite = open_invite(found.values["fedInfoEncrypted"], SecretStr("secret"))
     assert isinstance(invite, InviteV1)
     assert invite.fed_rest_url == f"{service.url}/symetry/rest/{client.cid}/fedml/charite/createPolicies"
-    assert (invite.aws_topic_arn, invite.fed_secret_key) == (TOPIC, FED_KEY)
+    assert (invite.aws_topic_arn, invite.fed_secret_key) == (topic, FED_KEY)
 
 
 def test_an_invite_for_v1_has_the_keys_that_its_clients_know(service: World, customer: Customer) -> None:

@@ -145,7 +145,7 @@ def test_the_same_pid_is_of_each_customer_apart(world: World) -> None:
 def test_a_token_is_of_its_own_federation_alone(world: World) -> None:
     """At the address of another federation's hub it is as good as none."""
     world.add("epsilon")
-    world.hub("epsilon", "epsilon-hub", topic="arn:aws:sns:us-east-1:999999999999:cardio")
+    world.hub("epsilon", "epsilon-hub")
     token = token_of(world, "alpha", "alpha-hub")
     asked = Asked(token, "222222222222", "insel", None)
     assert hand_in(world, "alpha", "alpha-hub", asked).status_code == 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
 import socket
 import threading
@@ -72,6 +73,7 @@ JOIN = {
     "s3_bucket": "insel-fed",
     **AWS_KEYS,
 }
+_accounts = itertools.count(400_000_000_000)
 CREATED = Ending(JobState.FINISHED, 201, "Project Created with id:charite")
 
 
@@ -180,9 +182,11 @@ class World:
         self.clients[cid] = client
         return client
 
-    def hub(self, cid: str, pid: str = "charite", *, topic: str = TOPIC) -> None:
-        """A project of a customer that is a hub, as its last run left it."""
+    def hub(self, cid: str, pid: str = "charite", *, topic: str | None = None) -> str:
+        """A project of a customer that is a hub, as its last run left it; its topic, which is no other hub's."""
+        topic = topic or f"arn:aws:sns:us-east-1:{next(_accounts):012d}:cardio"
         add_hub(self.store, self.sealer, cid, pid, topic)
+        return topic
 
 
 def said(answer: httpx.Response) -> Answer:
@@ -264,7 +268,7 @@ config:
 """
 
 
-def add_hub(store: Store, sealer: Sealer, cid: str, pid: str, topic: str = TOPIC) -> None:
+def add_hub(store: Store, sealer: Sealer, cid: str, pid: str, topic: str) -> None:
     """A hub that is up."""
     account = topic.split(":")[4]
     passphrase = sealer.seal(_key_of_files()[0].encode(), "workspace passphrase", cid, pid)

@@ -56,7 +56,7 @@ class _Sampler:
 
     def _sample(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            self._peak = max(self._peak, _resident(self._session))
+            self._peak = max(self._peak, resident(self._session))
 
     def stop(self) -> int:
         self._ended.set()
@@ -64,7 +64,7 @@ class _Sampler:
         return self._peak
 
 
-def _resident(session: int) -> int:
+def resident(session: int) -> int:
     """Bytes resident in all processes of a session, after proc(5): the sixth field of stat, the 24th for pages."""
     total = 0
     for entry in Path("/proc").iterdir():

@@ -19,6 +19,7 @@ if str(ROOT) not in sys.path:
 from cli.describe import ENVIRONMENT, PROGRAM, Description, describe  # noqa: E402
 from cli.man import page  # noqa: E402
 from fedml_infra.model.schema import json_schema  # noqa: E402
+from tools.rest_reference import rest  # noqa: E402
 
 FOLDER = ROOT / "docs" / "reference"
 MADE = "<!-- made by `make docs`; do not edit -->"
@@ -28,6 +29,7 @@ def files() -> dict[str, str]:
     """The text of every generated file, by its name in docs/reference/."""
     return {
         "commands.md": commands(),
+        "rest.md": "\n".join([MADE, *rest()]) + "\n",
         "stack-file.md": stack_file(json_schema()),
         f"{PROGRAM}.1": page(),
     }

@@ -118,10 +118,11 @@ texts = st.one_of(
     ),
 )
 """Any code points, those that UTF-8 cannot write too."""
-values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
-    max_leaves=8,
+leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts)
+values = st.one_of(
+    leaves,
+    st.lists(leaves, max_size=3),
+    st.dictionaries(texts, st.one_of(leaves, st.lists(leaves, max_size=2)), max_size=3),
 )
 
 

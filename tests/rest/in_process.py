@@ -23,6 +23,7 @@ from fedml_infra.store.store import open_store
 from tests.rest.world import CREATED, MASTER_KEY, Hand, World
 
 URL = "https://fed.example.org"
+JOINED = Ending(JobState.FINISHED, 201, "Fed Project created with join")
 FINISHED = Ending(JobState.FINISHED, 200, "Job is finished")
 
 
@@ -104,7 +105,7 @@ def in_process(folder: Path) -> Iterator[InProcess]:
     with open_store(StorePlace(folder / "data")) as store:
         sealer, hand = Sealer(MASTER_KEY), Hand(store)
         hand.endings = dict.fromkeys(("create", "createJoin", "awsinfo", "newSchedule", "admit"), FINISHED)
-        hand.endings["create"] = CREATED
+        hand.endings |= {"create": CREATED, "createJoin": JOINED}
         cloud = InMemoryCloud({Access(): "111111111111"})
         service = Service(store, sealer, hand, cloud, (URL,), sync_timeout=5.0, poll=0.001)
         service.per_address = service.per_token = RateLimit(1e9, 10**9)

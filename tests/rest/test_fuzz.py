@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
@@ -38,6 +40,19 @@ def test_no_request_is_answered_by_an_error_of_ours(service: InProcess, fuzz: Fu
     got = service.send(sent)
     assert not sent.whole or (got.status is not None and got.status < 500), (sent, got)
     assert_contract(sent, got)
+    documented = statuses(service.app.openapi(), sent)
+    assert not documented or str(got.status) in documented, (sent, got, documented)
+
+
+def statuses(document: dict[str, Any], sent: Sent) -> set[str]:
+    """Those that the OpenAPI document has for a request; none where it has no such call."""
+    path = unquote(sent.target.partition(b"?")[0].decode("ascii"))
+    return {
+        status
+        for template, operations in document["paths"].items()
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path, re.DOTALL)
+        for status in operations.get(sent.verb.lower(), {}).get("responses", ())
+    }
 
 
 def assert_contract(sent: Sent, got: Got) -> None:

@@ -113,8 +113,8 @@ def plan_admission(config: StackConfig, topic_arn: str, joining: Joining, store:
     token = known_token(store, topic_arn, joining)
     seen = store.members.seen(topic_arn).get(joining.aws_id)
     member = _member(config, joining.aws_id)
-    _check(config, topic_arn, joining, token, seen, member)
-    notes = tuple(_notes(config, joining, member, seen, store.now()))
+    _check(config, joining, token, seen, member)
+    notes = tuple(_notes(config, topic_arn, joining, member, seen, store.now()))
     return Admission(token, joining, _rights(config, token, member), member, notes)
 
 
@@ -166,7 +166,7 @@ def admit_redeemed(project: Path, name: str, engine: Engine, store: Store, topic
             if known is not None and known.since is not None and known.since >= row.used_at:
                 continue
             try:
-                _check(config, topic_arn, joining, row, known, member)
+                _check(config, joining, row, known, member)
                 rights = _rights(config, row, member)
             except (NotAdmissibleError, TokenRefusedError):
                 # Since it was proved the file has changed: whoever asks again is told why.
@@ -191,18 +191,12 @@ def known_token(store: Store, topic_arn: str, joining: Joining) -> TokenRow:
 
 def _check(
     config: StackConfig,
-    topic_arn: str,
     joining: Joining,
     token: TokenRow,
     seen: MemberSeen | None,
     member: Member | None,
 ) -> None:
     _check_same(joining, token)
-    if joining.aws_id == topic_arn.split(":")[4]:
-        raise NotAdmissibleError(
-            f"Account {joining.aws_id} is the hub's own account: it needs no invite.",
-            fix="Add the node to the hub's stack file, under nodes.",
-        )
     since = seen.since if seen is not None else None
     if member is None and since is not None and token.used_at is not None and since >= token.used_at:
         raise TokenRefusedError(
@@ -269,7 +263,7 @@ def _put(values: dict[str, Any], config: StackConfig, joining: Joining, plan: Ad
 
 
 def _notes(
-    config: StackConfig, joining: Joining, member: Member | None, seen: MemberSeen | None, now: datetime
+    config: StackConfig, topic_arn: str, joining: Joining, member: Member | None, seen: MemberSeen | None, now: datetime
 ) -> Iterator[str]:
     if member is not None:
         yield f"Account {joining.aws_id} is a member already."
@@ -278,6 +272,11 @@ def _notes(
                 "Its public key is replaced: a stack of its that has the key of before can open no roster any more. "
                 "If you did not expect that, ask them by another way."
             )
+    if joining.aws_id == topic_arn.split(":")[4]:
+        yield (
+            f"Account {joining.aws_id} is the hub's own: within it AWS goes by the account's policies, and the topic's "
+            "neither gives it anything nor takes it away. A node of yours can also stand in the hub's stack file."
+        )
     until = seen.waits_until(now) if seen is not None else None
     if until is not None:
         yield (

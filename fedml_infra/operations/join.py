@@ -228,12 +228,6 @@ def _granted(invite: Invite | InviteV1, config: StackConfig) -> Rights:
 
 
 def _require_account(invite: Invite | InviteV1, account: str) -> None:
-    topic = Arn.parse(invite.aws_topic_arn)
-    if account == topic.account:
-        raise ConfigurationError(
-            f"Account {account} is the hub's own account: it needs no invite.",
-            fix="Add the node to the hub's stack file; or use credentials of your own account (--profile).",
-        )
     bound = invite.aws_id if isinstance(invite, Invite) else None
     if bound is not None and bound != account:
         raise AuthenticationError(

@@ -28,6 +28,7 @@ from fedml_infra.operations.admission import (
     read_request,
 )
 from fedml_infra.operations.admitting import bring_up_hub
+from fedml_infra.operations.load import load_stack
 from fedml_infra.wire.tokens import digest, new_token, token_id
 from fedml_infra.wire.v2.join_request import JoinRequest
 from fedml_infra.wire.v2.keypairs import member_public_key, new_member_key
@@ -122,9 +123,13 @@ def test_a_pid_of_another_s_is_refused_and_uses_nothing_up(with_insel: Gate, pid
     assert with_insel.store.tokens.look(who.digest, aws_id=USZ).used_at is None
 
 
-def test_the_hub_s_own_account_needs_no_invite(hub: Gate) -> None:
-    with pytest.raises(NotAdmissibleError, match="own account"):
-        admit(hub, joining(hub.invite(), OWN))
+def test_the_hub_s_own_account_may_join_and_is_told_what_that_is_worth(hub: Gate) -> None:
+    """Over REST one customer may have both sides in one account."""
+    who = joining(hub.invite(), OWN)
+    plan = plan_admission(load_stack(hub.party.world.project, "cardio").config, TOPIC, who, hub.store)
+    assert any("hub's own" in note for note in plan.notes)
+    admit(hub, who)
+    assert OWN in [member.aws_id for member in load_stack(hub.party.world.project, "cardio").config.members]
 
 
 def test_the_same_account_cannot_make_another_pid_of_it(hub: Gate) -> None:

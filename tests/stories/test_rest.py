@@ -72,7 +72,7 @@ def settings(name: str, server: Server, organisation: Organisation, pid: str, ke
         "ACCESS_KEY": organisation.env["AWS_ACCESS_KEY_ID"],
         "SECRET_KEY": organisation.env["AWS_SECRET_ACCESS_KEY"],
         "ACCOUNT": organisation.account,
-        "BUCKET": f"rest-{organisation.account}/updates",
+        "BUCKET": f"rest-{name.lower()}-{organisation.account}/updates",
     }
     return "".join(f"{name}_{key}='{value}'\n" for key, value in given.items())
 
@@ -114,8 +114,9 @@ def test_a_message_of_each_project_reaches_the_other_s_queue(told: Told) -> None
 
 @pytest.mark.soak
 def test_a_join_of_the_same_customer_at_the_same_server_needs_no_second_place(sandbox: Running, tmp_path: Path) -> None:
-    """The join waits for its hub's run without holding the one place that there is."""
-    hub, node = Organisation(sandbox, tmp_path / "hub", "rest"), Organisation(sandbox, tmp_path / "node", "rest")
+    """The join waits for its hub's run without holding the one place that there is. Both are in one AWS account."""
+    hub = Organisation(sandbox, tmp_path / "hub", "rest")
+    node = Organisation(sandbox, tmp_path / "node", "rest", account=hub.account)
     with serving(tmp_path / "data", hub.env, "--slots", "1", *PEER) as server:
         key = key_of(server, "c1")
         sides = settings("HUB", server, hub, "nh_test_admin", key, "c1")

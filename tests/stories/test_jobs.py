@@ -48,6 +48,7 @@ def customer_of(site: Site) -> Customer:
     return add_customer(site.store, site.sealer, CustomerWanted("c1", "v1")).customer
 
 
+@pytest.mark.soak
 def test_a_killed_create_is_done_by_the_next_worker_and_a_v1_join_follows(hub: Organisation, site: Site) -> None:
     """One customer, one host, two projects: no run of the two waits for the other's place."""
     customer, submitter = customer_of(site), site.submitter

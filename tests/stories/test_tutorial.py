@@ -40,6 +40,7 @@ def follow(page: Path, cwd: Path, environment: dict[str, str], scratch: Path) ->
     return complaints(paste(steps(page), cwd=cwd, environment=environment, scratch=scratch, seconds=LONGEST))
 
 
+@pytest.mark.soak
 @pytest.mark.story(seconds=60)
 def test_the_tutorial_goes_as_it_says(environment: dict[str, str], tmp_path: Path) -> None:
     """Its own removal of what it made included."""
@@ -58,6 +59,7 @@ def test_a_program_of_ones_own_goes_as_the_how_to_says(environment: dict[str, st
     assert follow(ROOT / "docs" / "how-to" / "own-program.md", tmp_path / "home", environment, tmp_path) == ""
 
 
+@pytest.mark.soak
 @pytest.mark.story(seconds=20)
 def test_faults_are_had_and_got_over_as_the_how_to_says(environment: dict[str, str], tmp_path: Path) -> None:
     assert follow(ROOT / "docs" / "how-to" / "try-faults.md", tmp_path / "home", environment, tmp_path) == ""

@@ -17,6 +17,12 @@ from fedml_infra.model.stack import AccountAccess, Member, Node, StackConfig
 
 NAMESPACE = "fedml-infra:"
 REGION_KEY = "aws:region"
+FED_KEY = NAMESPACE + "fed_secret_key"
+OLD_KEYS = NAMESPACE + "fed_old_keys"
+HUB_KEY = NAMESPACE + "hub_key"
+MEMBER_KEY = NAMESPACE + "member_key"
+MEMBERS = NAMESPACE + "members"
+NODES = NAMESPACE + "nodes"
 
 SECRETS = frozenset({"fed_secret_key", "fed_old_keys", "hub_key", "member_key"})
 STRUCTURED = frozenset({"members", "nodes", "tags"})

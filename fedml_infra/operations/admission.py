@@ -13,9 +13,8 @@ from fedml_infra.errors import AuthenticationError, ConfigurationError, TokenRef
 from fedml_infra.model.fields import Sharing
 from fedml_infra.model.rights import Right, Rights, Topology, default_rights
 from fedml_infra.model.stack import Member, StackConfig
-from fedml_infra.model.validation import validate
+from fedml_infra.model.validation import MEMBERS, validate
 from fedml_infra.operations.change import Changed, Draft, change_stack, entries
-from fedml_infra.operations.members import MEMBERS
 from fedml_infra.operations.topology import rights_said
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import MemberSeen, Reason, TokenRow

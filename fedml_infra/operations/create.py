@@ -24,16 +24,13 @@ from fedml_infra.model.fields import Sharing
 from fedml_infra.model.rights import Topology
 from fedml_infra.model.schema import render
 from fedml_infra.model.stack import STS_LIFETIME, Node, StackConfig
-from fedml_infra.model.validation import KEYS, NAMESPACE, REGION_KEY, SECRETS, validate
+from fedml_infra.model.validation import FED_KEY, HUB_KEY, KEYS, MEMBER_KEY, NAMESPACE, REGION_KEY, SECRETS, validate
 from fedml_infra.operations.accounts import find_accounts
 from fedml_infra.operations.preflight import bucket_of_others
 from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.wire.v2.keypairs import new_hub_key
 
-KEY = NAMESPACE + "fed_secret_key"
-HUB_KEY = NAMESPACE + "hub_key"
-MEMBER_KEY = NAMESPACE + "member_key"
 KEY_BYTES = 16
 """Of a federation's key (wire format v1: AES-128)."""
 
@@ -94,8 +91,8 @@ def existing(path: Path) -> Existing | None:
         return None
     file = StackFile.read(path)
     values = file.config
-    has_key = KEY in values
-    checked = values if has_key else {**values, KEY: Ciphertext("")}
+    has_key = FED_KEY in values
+    checked = values if has_key else {**values, FED_KEY: Ciphertext("")}
     return Existing(path, values, validate(checked, stack=file.stack, lines=file.lines, source=str(path)), has_key)
 
 
@@ -106,7 +103,7 @@ def plan_create(request: CreateRequest, cloud: Cloud, before: Existing | None) -
     with every difference to a stack file of that name; AuthenticationError; ResourceError for a bucket of others.
     """
     asked = dict(request.values)
-    asked[KEY] = request.key if request.key is not None else Ciphertext("")
+    asked[FED_KEY] = request.key if request.key is not None else Ciphertext("")
     stack = str(asked.get(NAMESPACE + "fed_name", ""))
     first = validate(asked, stack=stack)
     notes: list[str] = []
@@ -130,7 +127,7 @@ def plan_create(request: CreateRequest, cloud: Cloud, before: Existing | None) -
         notes.append("This stack has the hub alone: nodes of your own are added under fedml-infra:nodes.")
     return CreatePlan(
         stack=stack,
-        values=in_order({key: value for key, value in asked.items() if key != KEY}),
+        values=in_order({key: value for key, value in asked.items() if key != FED_KEY}),
         config=config,
         key=key,
         resumes=before is not None,
@@ -142,7 +139,7 @@ def check_key(request: CreateRequest, plan: CreatePlan, engine: Engine) -> None:
     """Make sure that a key which was brought is the one that the stack file has. Raises ConfigurationError."""
     if request.key is None or plan.key is not None:
         return
-    there = engine.get_secret(plan.stack, KEY)
+    there = engine.get_secret(plan.stack, FED_KEY)
     if there is None or not secrets.compare_digest(there.get_secret_value(), request.key.get_secret_value()):
         raise ConfigurationError(
             f"The stack file of {plan.stack} has another fed_secret_key than the one that was brought.",
@@ -166,7 +163,7 @@ def in_order(values: Mapping[str, Any]) -> dict[str, Any]:
 def preview_text(plan: CreatePlan, path: Path) -> str:
     """The stack file as it will be, with a mark where the encrypted key comes."""
     file = StackFile.new(path)
-    for key, value in in_order({**plan.values, KEY: Ciphertext("…")}).items():
+    for key, value in in_order({**plan.values, FED_KEY: Ciphertext("…")}).items():
         file.set(key, value)
     return file.text
 
@@ -197,7 +194,7 @@ def write_stack(plan: CreatePlan, path: Path, engine: Engine, *, secrets_provide
 
 def _set_keys(plan: CreatePlan, path: Path, engine: Engine) -> None:
     """Encrypt the federation's key, and that which a hub signs its roster with, or a member opens it with."""
-    secrets = {} if plan.key is None else {KEY: plan.key}
+    secrets = {} if plan.key is None else {FED_KEY: plan.key}
     if plan.member_key is not None:
         secrets[MEMBER_KEY] = plan.member_key
     file = StackFile.read(path)

@@ -16,12 +16,12 @@ from fedml_infra.errors import ConfigurationError, StackNotFoundError
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.resources import hub_resources
 from fedml_infra.model.rights import Right
+from fedml_infra.model.validation import FED_KEY
 from fedml_infra.operations.actor import actor
 from fedml_infra.operations.hub_change import require_hub
 from fedml_infra.operations.invite_rules import InviteWanted, check, notes_of, notes_of_revoked
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.roster import require_hub_key
-from fedml_infra.operations.rotate import FED_KEY
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import NewToken, TokenRow
 from fedml_infra.wire.blobs import Version, seal_invite

@@ -18,9 +18,9 @@ from fedml_infra.model.names import roster_bucket_name
 from fedml_infra.model.regions import is_opt_in
 from fedml_infra.model.rights import Rights, Topology, default_rights
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.model.validation import NAMESPACE, REGION_KEY
+from fedml_infra.model.validation import MEMBER_KEY, NAMESPACE, NODES, REGION_KEY
 from fedml_infra.operations.accounts import Accounts, find_accounts
-from fedml_infra.operations.create import MEMBER_KEY, CreatePlan, CreateRequest, Existing, in_order, plan_create
+from fedml_infra.operations.create import CreatePlan, CreateRequest, Existing, in_order, plan_create
 from fedml_infra.operations.join_words import JoinWords, join_words
 from fedml_infra.operations.knock import require_private
 from fedml_infra.operations.load import Stack
@@ -30,7 +30,6 @@ from fedml_infra.store.values import Reason
 from fedml_infra.wire.invites import Invite, InviteV1
 from fedml_infra.wire.v2.keypairs import new_member_key
 
-NODES = NAMESPACE + "nodes"
 HUB_PUBLIC_KEY = NAMESPACE + "hub_public_key"
 
 

@@ -16,8 +16,8 @@ from fedml_infra.model.bucket import BucketLocation
 from fedml_infra.model.resources import NodeResources
 from fedml_infra.model.rights import Right
 from fedml_infra.model.stack import StackConfig
+from fedml_infra.model.validation import FED_KEY
 from fedml_infra.operations.load import Stack
-from fedml_infra.operations.rotate import FED_KEY
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.wire.v2.announcement import PROBE, read_announcement
 

@@ -16,15 +16,13 @@ from fedml_infra.model.mistake import MistakeError
 from fedml_infra.model.rights import Rights
 from fedml_infra.model.rights import rights as read_rights
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.model.validation import NAMESPACE
+from fedml_infra.model.validation import MEMBERS
 from fedml_infra.operations.change import entries
 from fedml_infra.operations.hub_change import Edit
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.rotate import rights_in_force
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.topology import rights_said
-
-MEMBERS = NAMESPACE + "members"
 
 
 class Seen(Protocol):

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fedml_infra.errors import ConfigurationError, FedmlError, TokenRefusedError
+from fedml_infra.model.validation import HUB_KEY
 from fedml_infra.operations.admission import Admission, Joining, PidTakenError, known_token, plan_admission
 from fedml_infra.operations.audit import Doing, audited
 from fedml_infra.operations.door import RETRY_SECONDS, Prover, Reply, joining_of, replied
 from fedml_infra.operations.jobs.submit import Submitter
 from fedml_infra.operations.projects import Project, Projects
-from fedml_infra.operations.roster import HUB_KEY
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.store.jobs import ADMIT
 from fedml_infra.store.service_values import Job, JobState

@@ -16,14 +16,13 @@ from fedml_infra.engine.passphrase import PassphraseReader
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.errors import ConfigurationError, StoreError
 from fedml_infra.model.ciphertext import Ciphertext
+from fedml_infra.model.validation import FED_KEY, HUB_KEY
 from fedml_infra.operations.audit import Doing, audited
 from fedml_infra.operations.inspect import federation_info, node_of
 from fedml_infra.operations.invite_rules import InviteWanted
 from fedml_infra.operations.invites import InvitingHub, MadeInvite, invite_to, place_in
 from fedml_infra.operations.jobs.submit import require_project
 from fedml_infra.operations.load import Stack
-from fedml_infra.operations.roster import HUB_KEY
-from fedml_infra.operations.rotate import FED_KEY
 from fedml_infra.store.sealing import Sealer
 from fedml_infra.store.service_values import Workspace
 from fedml_infra.store.store import Store

@@ -14,15 +14,14 @@ from fedml_infra.errors import AuthenticationError, ConfigurationError, PolicyEr
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.resources import hub_resources
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.model.validation import NAMESPACE
+from fedml_infra.model.validation import FED_KEY, HUB_KEY
 from fedml_infra.operations.change import Draft, change_stack
 from fedml_infra.operations.load import Stack
-from fedml_infra.operations.rotate import FED_KEY, losers
+from fedml_infra.operations.rotate import losers
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.wire.v2.keypairs import hub_public_key, new_hub_key
 from fedml_infra.wire.v2.roster import Roster, RosterDraft, RosterMember, RosterRefusal, read_roster, write_roster
 
-HUB_KEY = NAMESPACE + "hub_key"
 ATTEMPTS = 5
 """Times that a roster is read and written, where others write it at the same time."""
 

@@ -20,13 +20,11 @@ from fedml_infra.model.fields import OldKey
 from fedml_infra.model.fields import old_keys as read_old_keys
 from fedml_infra.model.rights import Right, Rights
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.model.validation import NAMESPACE, validate
+from fedml_infra.model.validation import FED_KEY, NAMESPACE, OLD_KEYS, validate
 from fedml_infra.operations.change import Draft, change_file
 from fedml_infra.operations.create import new_key
 from fedml_infra.operations.settle import Recovery
 
-FED_KEY = NAMESPACE + "fed_secret_key"
-OLD_KEYS = NAMESPACE + "fed_old_keys"
 EPOCH = NAMESPACE + "fed_epoch"
 
 

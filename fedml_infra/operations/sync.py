@@ -16,19 +16,17 @@ from fedml_infra.model.arns import Arn
 from fedml_infra.model.names import dead_letter_queue_name, queue_name
 from fedml_infra.model.rights import Right
 from fedml_infra.model.stack import StackConfig
-from fedml_infra.model.validation import NAMESPACE, validate
+from fedml_infra.model.validation import FED_KEY, MEMBER_KEY, validate
 from fedml_infra.operations.accounts import find_accounts
 from fedml_infra.operations.change import Draft, change_file
 from fedml_infra.operations.load import Stack, load_stack
 from fedml_infra.operations.roster import NotAdmittedError, read_hub_roster
-from fedml_infra.operations.rotate import FED_KEY, put_ring, read_ring
+from fedml_infra.operations.rotate import put_ring, read_ring
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.sync_plan import SyncPlan, joined_in_force, plan_sync, queues_to_go
 from fedml_infra.operations.up import Run, exported_or_empty, outputs_of, recovered_before, up
 from fedml_infra.wire.v2.announcement import Announcement, attributes, write_announcement
 from fedml_infra.wire.v2.roster import Roster
-
-MEMBER_KEY = NAMESPACE + "member_key"
 
 
 @dataclass(frozen=True)

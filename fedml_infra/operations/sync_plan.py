@@ -10,14 +10,12 @@ from fedml_infra.model.arns import Arn
 from fedml_infra.model.rights import Right, Rights, Topology, default_rights
 from fedml_infra.model.stack import Node, StackConfig
 from fedml_infra.model.summary import federation_summary
-from fedml_infra.model.validation import NAMESPACE
+from fedml_infra.model.validation import NODES
 from fedml_infra.operations.change import entries
 from fedml_infra.operations.compare_rights import said
 from fedml_infra.operations.schedule import SYNC_SCHED
 from fedml_infra.operations.topology import TOPOLOGY, rights_said
 from fedml_infra.wire.v2.roster import Entry, Roster
-
-NODES = NAMESPACE + "nodes"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from fedml_infra.engine.protocol import Engine
 from fedml_infra.errors import ConfigurationError, StackNotFoundError
 from fedml_infra.model.ciphertext import Ciphertext
-from fedml_infra.model.validation import validate
+from fedml_infra.model.validation import FED_KEY, MEMBER_KEY, validate
 from fedml_infra.operations.change import Draft, change_file
-from fedml_infra.operations.create import KEY, MEMBER_KEY, Existing
+from fedml_infra.operations.create import Existing
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.roster import NotAdmittedError, read_hub_roster
 from fedml_infra.operations.rotate import EPOCH
@@ -106,14 +106,14 @@ def take_roster(stack: Stack, engine: Engine, accounts: Mapping[str, str], roste
     """
 
     def edit(draft: Draft) -> None:
-        if KEY in draft.values:
+        if FED_KEY in draft.values:
             return
-        config = validate({**draft.values, KEY: Ciphertext("")}, stack=stack.name)
+        config = validate({**draft.values, FED_KEY: Ciphertext("")}, stack=stack.name)
         plan = plan_sync(roster, config, accounts, keep_rights=True, may_drop_queues=True)
         plan.apply(draft.values)
         if roster.fed_epoch != config.fed_epoch:
             draft.values[EPOCH] = roster.fed_epoch
-        draft.secrets[KEY] = roster.federation_key(plan.account, _own_key(stack.name, engine))
+        draft.secrets[FED_KEY] = roster.federation_key(plan.account, _own_key(stack.name, engine))
 
     return change_file(stack.name, stack.path, engine, edit).after
 

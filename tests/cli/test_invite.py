@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from fedml_infra.operations.roster import FED_KEY
+from fedml_infra.model.validation import FED_KEY
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.store import Store, open_store
 from fedml_infra.wire.blobs import open_invite

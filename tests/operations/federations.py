@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.model.stack import StackConfig
+from fedml_infra.model.validation import FED_KEY, HUB_KEY
 from fedml_infra.operations.load import load_stack
-from fedml_infra.operations.roster import HUB_KEY, require_hub_key
-from fedml_infra.operations.rotate import FED_KEY
+from fedml_infra.operations.roster import require_hub_key
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.up import outputs_of, recovered_before, up
 from fedml_infra.wire.v2.keypairs import hub_public_key, member_public_key, new_member_key

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.model.rights import Rights
+from fedml_infra.model.validation import HUB_KEY
 from fedml_infra.operations.admission import Joining
 from fedml_infra.operations.admitting import bring_up_hub
 from fedml_infra.operations.door import Door
 from fedml_infra.operations.hub_runs import SharedRuns, Standing
 from fedml_infra.operations.knock import Knock
-from fedml_infra.operations.roster import HUB_KEY
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.store import Store, open_store
 from fedml_infra.store.values import NewToken

@@ -25,10 +25,10 @@ from fedml_infra.errors import (
 )
 from fedml_infra.model.rights import PUBLISH_ONLY
 from fedml_infra.model.stack import Member, StackConfig
+from fedml_infra.model.validation import HUB_KEY
 from fedml_infra.operations.hub_change import apply_hub_change
 from fedml_infra.operations.hub_runs import HubRuns, Standing
 from fedml_infra.operations.members import remove_member
-from fedml_infra.operations.roster import HUB_KEY
 from fedml_infra.wire.tokens import digest, new_token, token_id
 from fedml_infra.wire.v2.keypairs import hub_public_key, member_public_key, new_member_key
 from fedml_infra.wire.v2.proof import CHALLENGE_SECONDS

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.rights import BOTH, PUBLISH_ONLY, Right, Rights
 from fedml_infra.model.schedule import Schedule
+from fedml_infra.model.validation import FED_KEY, HUB_KEY
 from fedml_infra.operations.invite_rules import InviteWanted, life
 from fedml_infra.operations.invites import MadeInvite, create_invite, invite_json, revoke_invite
 from fedml_infra.operations.load import load_stack
-from fedml_infra.operations.roster import FED_KEY, HUB_KEY
 from fedml_infra.store.place import FILE, StorePlace
 from fedml_infra.store.store import Store, open_store
 from fedml_infra.store.values import TokenState

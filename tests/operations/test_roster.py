@@ -12,15 +12,9 @@ from fedml_infra.aws.roster_object import RosterChangedError, StoredRoster
 from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.errors import ConfigurationError, RosterError
+from fedml_infra.model.validation import FED_KEY, HUB_KEY
 from fedml_infra.operations.load import Stack, load_stack
-from fedml_infra.operations.roster import (
-    HUB_KEY,
-    NotAdmittedError,
-    publish_roster,
-    read_hub_roster,
-    require_hub_key,
-)
-from fedml_infra.operations.rotate import FED_KEY
+from fedml_infra.operations.roster import NotAdmittedError, publish_roster, read_hub_roster, require_hub_key
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.shared_up import in_force, shared_up
 from fedml_infra.operations.up import outputs_of

@@ -12,12 +12,11 @@ from pydantic import SecretStr
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.model.fields import OldKey, old_keys
 from fedml_infra.model.rights import BOTH, PUBLISH_ONLY
+from fedml_infra.model.validation import FED_KEY, OLD_KEYS
 from fedml_infra.operations.load import load_stack
 from fedml_infra.operations.roster import publish_roster
 from fedml_infra.operations.rotate import (
     EPOCH,
-    FED_KEY,
-    OLD_KEYS,
     KeyRing,
     cut_off_by_rotation,
     losers,

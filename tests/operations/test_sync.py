@@ -11,8 +11,8 @@ from fedml_infra.aws.roster_object import StoredRoster
 from fedml_infra.engine.locks import StackLockedByError
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.errors import ConfigurationError, ResourceError, RosterError
+from fedml_infra.model.validation import OLD_KEYS
 from fedml_infra.operations.roster import NotAdmittedError
-from fedml_infra.operations.rotate import OLD_KEYS
 from fedml_infra.operations.sync import Synced, sync
 from tests.operations.federations import BUCKET, ENTRY, MEMBER_KEY, TOPIC, Party, hub, joiner
 from tests.operations.worlds import KEY, MEMBER, OTHER

@@ -15,9 +15,8 @@ from fedml_infra.errors import (
 )
 from fedml_infra.model.resources import hub_resources
 from fedml_infra.model.tags import EPHEMERAL
-from fedml_infra.model.validation import NAMESPACE, REGION_KEY
+from fedml_infra.model.validation import HUB_KEY, NAMESPACE, REGION_KEY
 from fedml_infra.operations.create import (
-    HUB_KEY,
     CreatePlan,
     CreateRequest,
     check_key,

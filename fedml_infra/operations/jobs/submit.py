@@ -14,8 +14,7 @@ from fedml_infra.errors import BusyError, ConfigurationError, ConflictError, Not
 from fedml_infra.model.ciphertext import Ciphertext
 from fedml_infra.model.mistake import nearest
 from fedml_infra.model.regions import normalise_region
-from fedml_infra.model.validation import NAMESPACE, validate
-from fedml_infra.operations.create import KEY
+from fedml_infra.model.validation import FED_KEY, NAMESPACE, validate
 from fedml_infra.operations.jobs.requests import (
     ADMIT,
     AWS_INFO,
@@ -251,7 +250,7 @@ class _NewJob:
 
 def _validated(request: StackRequest) -> str:
     """Holds what is asked for to the model; the federation's name."""
-    values = {**own_values(request), KEY: request.fed_secret_key or Ciphertext("")}
+    values = {**own_values(request), FED_KEY: request.fed_secret_key or Ciphertext("")}
     name = str(values.get(NAMESPACE + "fed_name", ""))
     return validate(values, stack=name).fed_name
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from datetime import timedelta
 
 from pydantic import SecretBytes
 
+from fedml_infra.engine.runner import dying_with_us
 from fedml_infra.operations.jobs.messages import Settings, Task, Waits, read
 from fedml_infra.store.sealing import Sealer
 from fedml_infra.store.service_values import Ending, Job, JobState, Progress
@@ -73,7 +73,7 @@ class Worker:
             await self._end(job, CUT_OFF)
             return
         process = await asyncio.create_subprocess_exec(
-            *_dying_with_us(),
+            *dying_with_us(),
             *(sys.executable, "-m", "fedml_infra.operations.jobs.supervise", str(self.beat_limit)),
             *self.run_command,
             stdin=asyncio.subprocess.PIPE,
@@ -160,8 +160,3 @@ class _Watch:
     def _say(self, what: bytes) -> None:
         if self._process.stdin is not None and not self._process.stdin.is_closing():
             self._process.stdin.write(what)
-
-
-def _dying_with_us() -> list[str]:
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

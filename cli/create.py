@@ -184,16 +184,12 @@ def _protect(ctx: click.Context, protect: bool | None, ephemeral: bool) -> bool 
 
 def _laid_over(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The values as --no-protect and --no-persist change them: those of a map may say otherwise."""
-    kept = dict(values)
-    if given["protect"] is False or given["no_persist"]:
-        kept.pop("fedml-infra:protect", None)
-    if given["no_persist"]:
-        from fedml_infra.model.tags import EPHEMERAL
+    from fedml_infra.operations.create import ephemeral
 
-        tags = kept.get("fedml-infra:tags") or {}
-        # What is no mapping is refused by the model, in its own words.
-        kept["fedml-infra:tags"] = {**tags, **EPHEMERAL} if isinstance(tags, dict) else tags
-    return kept
+    if given["no_persist"]:
+        return ephemeral(values)
+    left_out = {"fedml-infra:protect"} if given["protect"] is False else set()
+    return {key: value for key, value in values.items() if key not in left_out}
 
 
 def is_local() -> bool:

@@ -24,6 +24,7 @@ from fedml_infra.model.fields import Sharing
 from fedml_infra.model.rights import Topology
 from fedml_infra.model.schema import render
 from fedml_infra.model.stack import STS_LIFETIME, Node, StackConfig
+from fedml_infra.model.tags import EPHEMERAL
 from fedml_infra.model.validation import FED_KEY, HUB_KEY, KEYS, MEMBER_KEY, NAMESPACE, REGION_KEY, SECRETS, validate
 from fedml_infra.operations.accounts import find_accounts
 from fedml_infra.operations.preflight import bucket_of_others
@@ -158,6 +159,16 @@ def in_order(values: Mapping[str, Any]) -> dict[str, Any]:
     order = [*FIRST, *rest, *LAST]
     known = [key for key in order if key in values]
     return {key: values[key] for key in [*known, *(key for key in values if key not in order)]}
+
+
+def ephemeral(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a stack that need not stay: not protected, and marked for `stacks prune`.
+
+    Tags that are no mapping are left to the model, which refuses them in its own words.
+    """
+    tags = values.get(NAMESPACE + "tags") or {}
+    kept = {key: value for key, value in values.items() if key != NAMESPACE + "protect"}
+    return {**kept, NAMESPACE + "tags": {**tags, **EPHEMERAL} if isinstance(tags, dict) else tags}
 
 
 def preview_text(plan: CreatePlan, path: Path) -> str:

@@ -14,12 +14,12 @@ from fedml_infra.errors import (
     TokenRefusedError,
 )
 from fedml_infra.model.resources import hub_resources
-from fedml_infra.model.tags import EPHEMERAL
 from fedml_infra.model.validation import HUB_KEY, NAMESPACE, REGION_KEY
 from fedml_infra.operations.create import (
     CreatePlan,
     CreateRequest,
     check_key,
+    ephemeral,
     existing,
     plan_create,
     take_back,
@@ -54,7 +54,7 @@ def create(context: JobContext) -> Ending:
     request = from_map(context.asked, CREATE_KEYS, pid=context.task.pid)
     tools = acting(context, str(request.values[REGION_KEY]), aws_id=request.aws_id)
     with opened(context, tools) as project:
-        values = _lasting(dict(request.values), persist=context.persist)
+        values = dict(request.values) if context.persist else ephemeral(request.values)
         wanted = CreateRequest(
             values, request.fed_secret_key, protect=None if context.persist else False, local=_local(context)
         )
@@ -77,7 +77,7 @@ def create_join(context: JobContext) -> Ending | Waits:
     with opened(context, tools) as project:
         own = {key: value for key, value in own_values(request).items() if key not in OF_INVITE}
         requested = JoinRequested(
-            _lasting(own, persist=context.persist), None if context.persist else False, _local(context)
+            own if context.persist else ephemeral(own), None if context.persist else False, _local(context)
         )
         plan = plan_join(invite, requested, tools.aws, existing(project.path), now=context.store.now())
         _write(plan.created, project, tools.aws)
@@ -172,15 +172,6 @@ def _bring_up(project: OpenProject) -> None:
     before = recovered_before(recovery)
     run = up(recovery, before, project.options())
     project.came_up(run.result.outputs)
-
-
-def _lasting(values: dict[str, object], *, persist: bool) -> dict[str, object]:
-    """The values, ephemeral unless they are to stay."""
-    if persist:
-        return values
-    tags = values.get(NAMESPACE + "tags") or {}
-    kept = {key: value for key, value in values.items() if key != NAMESPACE + "protect"}
-    return {**kept, NAMESPACE + "tags": {**tags, **EPHEMERAL} if isinstance(tags, dict) else tags}
 
 
 def _local(context: JobContext) -> bool:

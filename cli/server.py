@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -21,21 +20,14 @@ STOP_SECONDS = 10
 """How long answers that are under way may take after a Ctrl-C."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches that host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def require_tls(given: Mapping[str, Any], what: str) -> None:
     """Raise ConfigurationError where `what` would travel in clear. `given`: host, tls_cert, tls_key of the options."""
     from fedml_infra.errors import ConfigurationError
+    from fedml_infra.model.hosts import is_loopback_host
 
     if given["tls_key"] is not None and given["tls_cert"] is None:
         raise click.UsageError("--tls-key goes with --tls-cert.")
-    if given["tls_cert"] is None and not is_loopback(given["host"]):
+    if given["tls_cert"] is None and not is_loopback_host(given["host"]):
         raise ConfigurationError(
             f"Without TLS, whoever listens on the way to {given['host']} could use {what}.",
             fix="Give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS.",
@@ -45,6 +37,7 @@ def require_tls(given: Mapping[str, Any], what: str) -> None:
 def require_public(urls: tuple[str, ...], host: str) -> None:
     """Raise ConfigurationError for public URLs at which joiners ask nobody, or where none is given that is needed."""
     from fedml_infra.errors import ConfigurationError
+    from fedml_infra.model.hosts import is_loopback_host
 
     if not urls and host in {"0.0.0.0", "::", ""}:  # noqa: S104 - nothing is bound by it
         raise ConfigurationError(
@@ -56,7 +49,7 @@ def require_public(urls: tuple[str, ...], host: str) -> None:
             raise ConfigurationError(
                 f"--public-url {url!r} is not the address of a server.", fix="It looks like https://fed.example.org"
             )
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
+        if parts.scheme == "http" and not is_loopback_host(parts.hostname):
             raise ConfigurationError(
                 f"--public-url {url} is not https, and joiners ask nobody else.", fix="Put TLS before it."
             )

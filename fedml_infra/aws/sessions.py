@@ -5,7 +5,6 @@ boto3 is imported where the first client is made, not with this module: it takes
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import threading
 from collections import OrderedDict
@@ -21,6 +20,7 @@ from fedml_infra.aws.failures import translating
 from fedml_infra.aws.retries import heed_throttling
 from fedml_infra.errors import AuthenticationError
 from fedml_infra.model.arns import Arn
+from fedml_infra.model.hosts import is_loopback_host
 from fedml_infra.model.regions import home_region, partition_of
 
 if TYPE_CHECKING:
@@ -197,10 +197,7 @@ def forget() -> None:
 def is_loopback(endpoint: str | None) -> bool:
     """Whether an endpoint's URL is on this machine."""
     host = urlsplit(endpoint or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_loopback_host(host) or host.endswith(".localhost")
 
 
 def client_config(endpoint: str | None) -> Config:

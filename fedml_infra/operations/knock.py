@@ -6,7 +6,6 @@ who asks, and a proof; no AWS secret of any kind. What comes back is believed on
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import time
@@ -26,6 +25,7 @@ from fedml_infra.errors import (
     TokenRefusedError,
     UnreadableError,
 )
+from fedml_infra.model.hosts import is_loopback_host
 from fedml_infra.model.proof import Challenge, Proof, ProofRefusal, claims
 from fedml_infra.store.values import Reason
 from fedml_infra.wire.answers import Answer
@@ -247,11 +247,7 @@ def _host(url: str) -> str:
 
 
 def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback_host(urlsplit(url).hostname or "")
 
 
 def _trusted() -> ssl.SSLContext:

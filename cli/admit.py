@@ -11,6 +11,7 @@ import click
 from . import options
 from .command import Command
 from .hub import RUN_PATIENCE, preview_option
+from .server import tls_options
 from .store_options import store_options
 
 if TYPE_CHECKING:
@@ -44,18 +45,7 @@ LISTEN_OPTIONS = ("host", "port", "tls_cert", "tls_key", "public_url")
     metavar="PORT",
     help="With --listen: which port; a free one if 0.",
 )
-@click.option(
-    "--tls-cert",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="With --listen: the certificate with its chain, PEM. Needed but on a loopback address.",
-)
-@click.option(
-    "--tls-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Its private key, if not in the same file.",
-)
+@tls_options("With --listen: ")
 @click.option(
     "--public-url",
     metavar="URL",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from . import options
 from .command import Command
 from .job_options import job_options
 from .master_key_option import master_key_option
+from .server import tls_options
 from .store_options import store_options
 
 if TYPE_CHECKING:
@@ -45,18 +45,7 @@ if TYPE_CHECKING:
     metavar="PORT",
     help="On which port; a free one if 0.",
 )
-@click.option(
-    "--tls-cert",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The certificate with its chain, PEM. Needed but on a loopback address.",
-)
-@click.option(
-    "--tls-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Its private key, if not in the same file.",
-)
+@tls_options()
 @click.option(
     "--public-url",
     "public_urls",

@@ -6,7 +6,8 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -16,8 +17,24 @@ if TYPE_CHECKING:
 
     import uvicorn
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+PEM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 STOP_SECONDS = 10
 """How long answers that are under way may take after a Ctrl-C."""
+
+
+def tls_options(when: str = "") -> Callable[[F], F]:
+    """`--tls-cert` and `--tls-key`, which go to `require_tls`. `when` is what their help begins with."""
+
+    def add(command: F) -> F:
+        certificate = f"{when}the certificate with its chain, PEM. Needed but on a loopback address."
+        help_text = certificate[:1].upper() + certificate[1:]
+        key = "Its private key, if not in the same file."
+        command = click.option("--tls-key", type=PEM_FILE, metavar="FILE", help=key)(command)
+        return click.option("--tls-cert", type=PEM_FILE, metavar="FILE", help=help_text)(command)
+
+    return add
 
 
 def require_tls(given: Mapping[str, Any], what: str) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from . import options
+from .store_options import store_options
 
 if TYPE_CHECKING:
     from fedml_infra.operations.hub_change import Applied, Edit, HubPlan
@@ -14,10 +17,19 @@ if TYPE_CHECKING:
 
     from .target import Target
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 RUN_PATIENCE = 600.0
 """Seconds that a change waits for another run of the stack: what is written already only has to be brought up."""
 
 preview_option = click.option("--preview", "only_preview", is_flag=True, help="Show what would change, and stop there.")
+
+
+def hub_options(command: F) -> F:
+    """What every change of a hub takes: `-s`, `--yes`, `--preview`, where the store is, `--json`."""
+    for add in (options.as_json, store_options, preview_option, options.yes, options.stack_option):
+        command = add(command)
+    return command
 
 
 @dataclass(frozen=True)

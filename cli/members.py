@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .command import Command, Group
-from .hub import preview_option
+from .hub import hub_options
 from .store_options import store_options
 
 if TYPE_CHECKING:
@@ -103,11 +103,7 @@ def list_(ctx: click.Context, /, given: str | None, stack_option: str | None, as
 )
 @account_argument
 @click.argument("rights_text", metavar="RIGHTS")
-@options.stack_option
-@options.yes
-@preview_option
-@store_options
-@options.as_json
+@hub_options
 @click.pass_context
 def set_rights(
     ctx: click.Context,
@@ -160,11 +156,7 @@ def set_rights(
     ],
 )
 @account_argument
-@options.stack_option
-@options.yes
-@preview_option
-@store_options
-@options.as_json
+@hub_options
 @click.pass_context
 def remove(
     ctx: click.Context,

@@ -9,8 +9,7 @@ import click
 
 from . import options
 from .command import Command
-from .hub import preview_option
-from .store_options import store_options
+from .hub import hub_options
 
 
 @click.command(
@@ -23,11 +22,7 @@ from .store_options import store_options
     ],
 )
 @click.argument("words", metavar="[STACK] [SCHEDULE]", nargs=-1, shell_complete=options.complete_stacks)
-@options.stack_option
-@options.yes
-@preview_option
-@store_options
-@options.as_json
+@hub_options
 @click.pass_context
 def schedule(
     ctx: click.Context,

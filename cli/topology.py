@@ -8,8 +8,7 @@ import click
 
 from . import options
 from .command import Command
-from .hub import preview_option
-from .store_options import store_options
+from .hub import hub_options
 
 TOPOLOGIES = ("decentralized", "centralized", "hybrid")
 
@@ -25,11 +24,7 @@ TOPOLOGIES = ("decentralized", "centralized", "hybrid")
     ],
 )
 @click.argument("words", metavar="[STACK] [TOPOLOGY]", nargs=-1, shell_complete=options.complete_stacks)
-@options.stack_option
-@options.yes
-@preview_option
-@store_options
-@options.as_json
+@hub_options
 @click.pass_context
 def topology(
     ctx: click.Context,

@@ -69,16 +69,16 @@ class Recovery:
         Raises StackLockedByError where a live run, or one that cannot be proved dead, has the stack, ResourceError
         where something was being created that turns out to be somebody else's.
         """
-        exported = self._exported()
+        exported = self.exported()
         if not pending_in(exported):
             return exported
         with self._alone():
             self._settled()
-        return self._exported()
+        return self.exported()
 
     def foreseen(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The state as `ready` would leave it, and what it would settle, a line each; changes nothing."""
-        exported = self._exported()
+        exported = self.exported()
         cut_off = pending_in(exported)
         if not cut_off:
             return exported, ()
@@ -115,7 +115,8 @@ class Recovery:
         """Holds the stack against other commands of this machine, waiting for them as long as was asked."""
         return self._alone()
 
-    def _exported(self) -> dict[str, Any]:
+    def exported(self) -> dict[str, Any]:
+        """The exported state, with what is under way in it; {} for a stack not made yet. Errors as `state`."""
         try:
             return self.state()
         except StackNotFoundError:
@@ -218,7 +219,7 @@ class Recovery:
         """Settle what the state says was under way. Called with the stack held."""
         self._settling = True
         try:
-            self._settle(self._exported())
+            self._settle(self.exported())
         finally:
             self._settling = False
 
@@ -242,7 +243,7 @@ class Recovery:
 
     def put(self, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
         """Change the state, as it is at this moment."""
-        self.unlocked(lambda: self.engine.set_state(self.stack.name, change(self._exported())))
+        self.unlocked(lambda: self.engine.set_state(self.stack.name, change(self.exported())))
 
     def _candidates(self, pending: Iterable[Pending]) -> tuple[Candidate, ...]:
         """The pending creations, each with what is there of it."""
@@ -299,9 +300,9 @@ class Recovery:
             return None  # the run's own error is what a person has to be told
 
     def _lost(self, wanted: Callable[[str], bool], *, began: frozenset[str]) -> Settlement | None:
-        if pending_in(self._exported()):
+        if pending_in(self.exported()):
             self._settled()  # the engine itself was killed: what the state knows of is settled as it says
-        known = urns_in(self._exported())
+        known = urns_in(self.exported())
         entries = [entry for entry in self._entries().values() if entry.urn not in known and wanted(entry.urn)]
         whole = [entry for entry in entries if entry.sought.type not in OWNER_OF]
         found = settle(

@@ -13,7 +13,7 @@ from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.summary import federation_summary
 from fedml_infra.operations.load import load_stack
 from fedml_infra.operations.settle import Recovery
-from fedml_infra.operations.up import Run, exported_or_empty, outputs_of, publish, recovered_before, up
+from fedml_infra.operations.up import Run, outputs_of, publish, recovered_before, up
 
 
 def shared_up(project: Path, recovery: Recovery, options: RunOptions) -> Run | None:
@@ -24,10 +24,12 @@ def shared_up(project: Path, recovery: Recovery, options: RunOptions) -> Run | N
     """
     with recovery.alone():
         recovery.stack = load_stack(project, recovery.stack.name)
-        exported = exported_or_empty(recovery.engine, recovery.stack.name)
-        if not pending_in(exported) and in_force(recovery.stack.config, outputs_of(exported)) and publish(recovery):
+        exported = recovery.exported()
+        if pending_in(exported):
+            return up(recovery, recovered_before(recovery), options)
+        if in_force(recovery.stack.config, outputs_of(exported)) and publish(recovery):
             return None
-        return up(recovery, recovered_before(recovery), options)
+        return up(recovery, recovered_before(recovery, exported), options)
 
 
 def in_force(config: StackConfig, outputs: Mapping[str, Any]) -> bool:

@@ -51,12 +51,14 @@ def look_before(stack: Stack, engine: Engine, aws: Cloud) -> Before:
     return look_at(stack, aws, exported_or_empty(engine, stack.name))
 
 
-def recovered_before(recovery: Recovery) -> Before:
-    """The same, once whatever an earlier run left is settled in the stack's state; nothing is changed in AWS."""
+def recovered_before(recovery: Recovery, exported: Mapping[str, Any] | None = None) -> Before:
+    """The same, once whatever an earlier run left is settled in the stack's state; nothing is changed in AWS.
+
+    `exported`: the state, where it is known and has nothing under way.
+    """
     stack, aws = recovery.stack, recovery.aws
-    exported = recovery.ready()
     try:
-        return look_at(stack, aws, exported)
+        return look_at(stack, aws, recovery.ready() if exported is None else exported)
     except TakenError:
         # Of its own making, where it has the stack's tags: made by a run whose state was lost.
         if not recovery.adopt_lost():

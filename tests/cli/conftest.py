@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import cli
-from tests.operations.worlds import World, world
+from tests.operations.worlds import OWN, World, world
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,15 @@ def run(here: World, capsys: pytest.CaptureFixture[str]) -> Run:
         return Done(code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def up(here: World, run: Run) -> World:
+    """A federation that is up, with what it made standing in AWS."""
+    here.write()
+    assert run("up", "--yes").code == 0
+    here.aws.add_bucket(OWN, "us-east-1", "cardio-charite")
+    here.aws.add_bucket(OWN, "us-east-1", f"fedml-cardio-{OWN}-us-east-1")
+    here.aws.add_queue(OWN, "us-east-1", "cardio_charite")
+    here.aws.add_topic(OWN, "us-east-1", "cardio")
+    return here

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -112,18 +112,25 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.02)
 
 
+@contextlib.asynccontextmanager
+async def running(worker: Worker, job: Job) -> AsyncIterator[None]:
+    """The job is run by the worker; it has ended afterwards."""
+    started = worker.store.jobs.start(job.id, worker.name, LONG)
+    assert started is not None
+    run = asyncio.create_task(worker.run(started))
+    yield
+    await asyncio.wait_for(run, SECONDS)
+
+
 def test_progress_is_in_the_row_while_it_runs_and_a_cancel_reaches_it(
     store: Store, worker: Worker, tmp_path: Path
 ) -> None:
     job = submit(store, do="block", fifo=str(fifo(tmp_path)))
 
     async def story() -> None:
-        started = store.jobs.start(job.id, worker.name, LONG)
-        assert started is not None
-        running = asyncio.create_task(worker.run(started))
-        await until(lambda: now(store, job).progress == Progress(1, 3, "queue"))
-        store.jobs.cancel(job.id)
-        await asyncio.wait_for(running, SECONDS)
+        async with running(worker, job):
+            await until(lambda: now(store, job).progress == Progress(1, 3, "queue"))
+            store.jobs.cancel(job.id)
 
     asyncio.run(story())
     assert now(store, job).state is JobState.CANCELLED
@@ -135,13 +142,10 @@ def test_a_run_that_was_given_to_another_worker_ends_and_says_nothing(
     job = submit(store, do="block", fifo=str(fifo(tmp_path)))
 
     async def story() -> None:
-        started = store.jobs.start(job.id, worker.name, LONG)
-        assert started is not None
-        running = asyncio.create_task(worker.run(started))
-        await until(lambda: now(store, job).progress is not None)
-        store.jobs.rescue(all_running=True)
-        assert store.jobs.start(job.id, "another", LONG) is not None
-        await asyncio.wait_for(running, SECONDS)
+        async with running(worker, job):
+            await until(lambda: now(store, job).progress is not None)
+            store.jobs.rescue(all_running=True)
+            assert store.jobs.start(job.id, "another", LONG) is not None
 
     asyncio.run(story())
     assert (now(store, job).state, now(store, job).worker) == (JobState.RUNNING, "another")
@@ -267,17 +271,14 @@ def test_nothing_secret_is_in_the_arguments_of_a_run(store: Store, worker: Worke
     job = submit(store, do="block", fifo=str(pipe), secret="c4n4ry", mark=str(tmp_path / "mark"))
 
     async def story() -> bytes:
-        started = store.jobs.start(job.id, worker.name, LONG)
-        assert started is not None
-        running = asyncio.create_task(worker.run(started))
-        await until(lambda: now(store, job).progress is not None)
-        pid = int((tmp_path / "mark").read_text(encoding="utf-8"))
-        parent = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-        seen = b"".join(
-            Path(f"/proc/{each}/{what}").read_bytes() for each in (pid, parent) for what in ("cmdline", "environ")
-        )
-        store.jobs.cancel(job.id)
-        await asyncio.wait_for(running, SECONDS)
+        async with running(worker, job):
+            await until(lambda: now(store, job).progress is not None)
+            pid = int((tmp_path / "mark").read_text(encoding="utf-8"))
+            parent = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+            seen = b"".join(
+                Path(f"/proc/{each}/{what}").read_bytes() for each in (pid, parent) for what in ("cmdline", "environ")
+            )
+            store.jobs.cancel(job.id)
         return seen
 
     seen = asyncio.run(story())

@@ -30,8 +30,6 @@ from fedml_infra.store.values import Reason
 from fedml_infra.wire.invites import Invite, InviteV1
 from fedml_infra.wire.v2.keypairs import new_member_key
 
-HUB_PUBLIC_KEY = NAMESPACE + "hub_public_key"
-
 
 @dataclass(frozen=True)
 class JoinRequested:

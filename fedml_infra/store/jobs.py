@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -248,13 +248,6 @@ class Jobs:
         with self._database.writing() as connection:
             connection.execute(delete(JOBS).where(JOBS.c.cid == cid))
             connection.execute(delete(RUNS).where(RUNS.c.stack_key.startswith(f"{cid}/", autoescape=True)))
-
-    def next_start(self) -> datetime | None:
-        """When the next queued job may start, as far as time alone decides; None where none is queued."""
-        wanted = select(JOBS.c.not_before).where(JOBS.c.state == _QUEUED).order_by(JOBS.c.not_before)
-        with self._database.reading() as connection:
-            found: datetime | None = connection.execute(wanted.limit(1)).scalar()
-        return found
 
     def _of_worker(
         self, job_id: str, worker: str, values: dict[str, Any], told: ColumnElement[Any], *, ends: bool = False

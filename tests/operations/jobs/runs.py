@@ -22,8 +22,8 @@ CANCELLED = Ending(JobState.CANCELLED, 409, "Job was cancelled")
 
 
 def say(said: Progress | Ending | Waits) -> None:
-    sys.stdout.write(write(said) + "\n")
-    sys.stdout.flush()
+    # Not by sys.stdout: a signal may come while it writes, and it takes no second writer.
+    os.write(sys.stdout.fileno(), f"{write(said)}\n".encode())
 
 
 def stopped(_signal: int, _frame: FrameType | None) -> None:
@@ -71,7 +71,7 @@ def main() -> None:
     say(Progress(1, 3, "queue"))
     match asked["do"]:
         case "finish":
-            sys.stdout.write("not an answer\n")
+            os.write(sys.stdout.fileno(), b"not an answer\n")
             say(Ending(JobState.FINISHED, 201, "Project Created", {"pid": str(task.pid)}))
         case "wait":
             say(Waits(float(asked["seconds"])))

@@ -1,0 +1,23 @@
+"""`fedml-infra gitops`: what a pipeline calls, and what a laptop can call just as well."""
+
+from __future__ import annotations
+
+import click
+
+from cli.lazy import Entry, LazyGroup
+
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "On a pull request": {},
+    "On a merge": {},
+    "Every night": {},
+    "Setting up": {},
+}
+
+
+@click.group(cls=LazyGroup, sections=SECTIONS, short_help="What a pipeline calls, on any CI and on a laptop.")
+def gitops() -> None:
+    """Change federations by reviewed stack files.
+
+    The pipelines that `fedml-infra init` writes are thin calls of these commands; each runs the same on any CI and on
+    a laptop.
+    """

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from fedml_infra.store.store import Store
 
 
+def _network(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and networks. Anything else uvicorn would take for a name that never fits."""
+    import ipaddress
+
+    for each in given:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}: give an address, as 10.0.0.5, or a network, as 10.0.0.0/24.") from None
+    return given
+
+
 @click.command(
     cls=Command,
     short_help="The REST service: what clients create, invite, join and look at over HTTP.",
@@ -52,6 +64,15 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="URL",
     help="By what joiners know this server, where that is not its address: a name, a proxy. May be repeated.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    callback=_network,
+    metavar="ADDRESS",
+    help="A proxy before this server, by address or network, whose X-Forwarded-For is believed: who calls through it "
+    "is counted and logged by its own address. May be repeated.",
 )
 @click.option(
     "--sync-timeout",

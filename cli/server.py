@@ -110,7 +110,8 @@ def server_of(app: Any, given: Mapping[str, Any], **more: Any) -> uvicorn.Server
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(given.get("trusted_proxies")),
+        forwarded_allow_ips=list(given.get("trusted_proxies") or ()),
         timeout_graceful_shutdown=STOP_SECONDS,
         **more,
     )

@@ -1,1 +1,1 @@
-"""What a pipeline needs: which stacks a change touches, what it would do, doing it, and the repository to begin with."""
+"""What a pipeline needs: which stacks a change touches, what it would do, and doing it; and the repository itself."""

@@ -116,7 +116,7 @@ class Knock:
             if not told:
                 self.say(f"{_host(self.url)} has let this account in; its hub comes up with it …")
                 told = True
-            pause = min(max(retry_after or PAUSES[0], PAUSES[0]), PAUSES[1])
+            pause = _pause(retry_after)
             if time.monotonic() + pause > end:
                 raise TimedOutError(f"The hub did not come up in {self.patience:.0f} s.", fix=GOES_ON)
             self.wait(pause)
@@ -161,6 +161,15 @@ class Knock:
         return found
 
     def _post(self, connection: httpx.Client, asked: Asked) -> tuple[Answer, int | None]:
+        """An answer, and after how many seconds to ask again. Told that it asks too often, it waits as told."""
+        for _ in range(ATTEMPTS - 1):
+            answer, retry_after = self._sent(connection, asked)
+            if answer.http_status != 429:
+                return answer, retry_after
+            self.wait(_pause(retry_after))
+        return self._sent(connection, asked)
+
+    def _sent(self, connection: httpx.Client, asked: Asked) -> tuple[Answer, int | None]:
         import httpx
 
         end = time.monotonic() + SECONDS
@@ -214,7 +223,7 @@ def refusal(answer: Answer, url: str) -> FedmlError:
         return ProofRefusedError(reason, f"The proof of the account was refused ({reason}).", fix=said)
     if what == "request":
         return ConfigurationError(said, fix="Nothing was admitted.")
-    if answer.http_status >= 500:
+    if answer.http_status >= 500 or answer.http_status == 429:
         return ResourceError(said, fix=GOES_ON)
     return AuthenticationError(f"{said} (HTTP {answer.http_status})", fix="Ask the administrator.")
 
@@ -240,6 +249,10 @@ def _no_answer(url: str, status: int | None = None) -> NetworkError:
         f"{_host(url)} gave an answer{told} that createPolicies does not give.",
         fix="Ask the administrator whether the invite's address is right, and what stands before the server.",
     )
+
+
+def _pause(retry_after: int | None) -> int:
+    return min(max(retry_after or PAUSES[0], PAUSES[0]), PAUSES[1])
 
 
 def _host(url: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 
 from fedml_infra.rest import create_policies, fedml, health, jobs
 from fedml_infra.rest.documents import components
@@ -28,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 def create_app(service: Service) -> FastAPI:
     """The app. Its lifespan starts the dispatcher of jobs, and ends it."""
-    app = FastAPI(
+    # As FastAPI, with the documentation's script and style from here instead of somebody else's server.
+    app = FastAPIOffline(
         title="fedml-infra",
         version=version("fedml-infra"),
         description=DESCRIPTION,

@@ -69,6 +69,32 @@ def test_it_speaks_tls(tmp_path: Path) -> None:
         assert httpx.get(f"{url}/healthz", verify=trusted, trust_env=False).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ((), "127.0.0.1"),
+        (("--trusted-proxy", "127.0.0.0/8"), "198.51.100.7"),
+        (("--trusted-proxy", "10.0.0.5"), "127.0.0.1"),
+    ],
+    ids=["none", "ours", "another"],
+)
+def test_where_a_request_came_from_is_believed_of_a_trusted_proxy_alone(
+    tmp_path: Path, options: tuple[str, ...], seen: str
+) -> None:
+    with serving(tmp_path, *options) as (process, url):
+        forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        assert httpx.get(f"{url}/readyz", headers=forwarded, trust_env=False).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        process.wait(SECONDS)
+        assert process.stderr is not None
+        assert f"{seen} GET /readyz 200" in process.stderr.read()
+
+
+def test_a_proxy_that_is_no_address_is_refused(run: Run) -> None:
+    done = run("serve", "--trusted-proxy", "proxy.example.org")
+    assert done.code == 2 and "10.0.0.0/24" in done.err
+
+
 def test_another_service_on_the_same_folder_is_refused(tmp_path: Path, run: Run) -> None:
     with serving(tmp_path):
         done = run("serve", "--port", "0", "--data-dir", str(tmp_path))

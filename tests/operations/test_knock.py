@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from fedml_infra.errors import (
 )
 from fedml_infra.model.proof import Challenge, Proof
 from fedml_infra.operations.double import InMemoryCloud
-from fedml_infra.operations.knock import LARGEST_ANSWER, Knock, printable, require_private
+from fedml_infra.operations.knock import GOES_ON, LARGEST_ANSWER, Knock, printable, require_private
 from fedml_infra.wire.answers import Answer
 from fedml_infra.wire.tokens import new_token
 from fedml_infra.wire.v2.create_policies import Asked, Granted
@@ -72,6 +73,20 @@ def raised(handler: Handler, kind: type[FedmlError]) -> FedmlError:
 
 def test_what_was_granted_comes_back() -> None:
     assert knock(after_challenge(answered(200, GRANTED.to_map()))).granted() == GRANTED
+
+
+def test_who_asks_too_often_waits_as_told_and_asks_again() -> None:
+    pauses: list[float] = []
+    left = [answered(429, **{"Retry-After": "4"}), answered(401, challenge()), answered(429, **{"Retry-After": "9"})]
+    tail = after_challenge(answered(200, GRANTED.to_map()))
+    asking = knock(lambda request: left.pop(0) if left else tail(request))
+    assert replace(asking, wait=pauses.append).granted() == GRANTED
+    assert pauses == [4, 9]
+
+
+def test_who_is_told_so_time_and_again_gives_up_and_may_go_on_later() -> None:
+    error = raised(lambda _: answered(429, said="Too many requests"), ResourceError)
+    assert error.fix == GOES_ON
 
 
 def test_202_is_waited_for_as_long_as_it_says_within_bounds() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,13 @@ def test_an_error_that_nobody_expected_is_told_without_its_words(
 
 def test_the_document_is_served(service: World, document: dict[str, Any]) -> None:
     assert get(service, "/openapi.json").json() == document
-    assert "swagger" in get(service, "/docs").text
+    page = get(service, "/docs").text
+    assert "swagger" in page
+    # The page asks nobody else for its script and style: the service may have no internet.
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(parts) == 3 and all(part.startswith("/") for part in parts)
+    assert [get(service, part).status_code for part in parts] == [200, 200, 200]
+    assert refusal(get(service, "/static-offline-docs/nothing"))[0] == 404
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -126,10 +126,12 @@ class PulumiEngine:
         return {key: SecretStr(values[key]["value"]) for key in keys if key in values}
 
     def preview(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
-        return self._run_made("preview", stack, options, "preview", *_of_program(options))
+        with _kept_private(options.save_plan) as saving:
+            return self._run_made("preview", stack, options, "preview", *_of_program(options), *saving)
 
     def up(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
-        return self._run_made("up", stack, options, "up", "--yes", "--skip-preview", *_of_program(options))
+        held_to = ["--plan", str(options.plan.absolute())] if options.plan is not None else []
+        return self._run_made("up", stack, options, "up", "--yes", "--skip-preview", *_of_program(options), *held_to)
 
     def refresh(self, stack: str, options: RunOptions = _NO_OPTIONS) -> RunResult:
         how = ["--preview-only"] if options.preview_only else ["--yes", "--skip-preview"]
@@ -304,6 +306,21 @@ def _of_program(options: RunOptions) -> list[str]:
     for pack in options.policy_packs:
         arguments += ["--policy-pack", str(pack)]
     return arguments
+
+
+@contextlib.contextmanager
+def _kept_private(plan: Path | None) -> Iterator[list[str]]:
+    """Arguments that save a plan beside `plan`, where only its owner can look; it gets its name once it is whole."""
+    if plan is None:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix=".fedml-plan-", dir=plan.absolute().parent) as folder:
+        saved = Path(folder) / plan.name
+        # Said in so many words, as the environment could say otherwise (PULUMI_OPTION_SHOW_SECRETS).
+        yield ["--save-plan", str(saved), "--show-secrets=false"]
+        if saved.exists():
+            saved.chmod(0o600)
+            saved.replace(plan)
 
 
 def _expectation(options: RunOptions) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from fedml_infra.engine.differences import PropertyChange
+from fedml_infra.engine.double_plan import PlannedSteps
 from fedml_infra.engine.events import (
     STACK_TYPE,
     Diagnostic,
@@ -233,6 +234,7 @@ class InMemoryEngine:
         one = self._of(stack)
         if not dry:
             self._unlocked(stack, one)
+        planned = PlannedSteps.read(options.plan) if options.plan is not None and not dry else None
         root = Declared(STACK_TYPE, f"{self._project}-{stack}")
         declared = {self.urn(stack, each): each for each in (root, *wanted.resources)}
         real = self.reality[stack]
@@ -251,6 +253,8 @@ class InMemoryEngine:
                 if was is None:
                     continue
                 op = "same"
+            if planned is not None:
+                planned.allow(stack, urn, op, now.inputs)
             for _ in run.step(urn, op, was, now):
                 if not dry and not passed_over(urn):
                     one.state[urn] = real[urn] = now
@@ -258,12 +262,17 @@ class InMemoryEngine:
             for _ in run.step(urn, "delete", gone, None):
                 if gone.protect:
                     raise _protected(urn)
+                if planned is not None:
+                    planned.allow(stack, urn, "delete", gone.inputs)
                 if not dry:
                     del one.state[urn]
                     real.pop(urn, None)
         if not dry:
             one.outputs = dict(wanted.outputs)
-        return run.result(_hidden(wanted.outputs))
+        result = run.result(_hidden(wanted.outputs))
+        if options.save_plan is not None and dry:
+            PlannedSteps.of(result).write(options.save_plan)
+        return result
 
 
 class _Run:

@@ -16,6 +16,7 @@ from fedml_infra.engine.credential_failures import expired, unknown
 from fedml_infra.engine.ended_early import PLUGIN_GONE, engine_killed, plugin_gone
 from fedml_infra.engine.events import Diagnostic, label
 from fedml_infra.engine.locks import locked
+from fedml_infra.engine.plan_refusals import OFF_PLAN, off_plan
 from fedml_infra.engine.protocol import NotYetAllowedError
 from fedml_infra.errors import (
     AuthenticationError,
@@ -215,6 +216,7 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
             ),
         ),
         (_PROTECTED, _protected),
+        (OFF_PLAN, off_plan),
         (
             r"pending operations|interrupted while (?:creating|updating|deleting)",
             _fixed(

@@ -61,6 +61,12 @@ class RunOptions:
     """preview and up: policy packs that the run must satisfy."""
     targets: tuple[str, ...] = ()
     """URNs: only these resources."""
+    save_plan: Path | None = None
+    """preview: where to write what it proposes, as a plan that `up` can be held to. Only its owner may read the file;
+    secrets are encrypted in it as in the stack's state."""
+    plan: Path | None = None
+    """up: a plan that was saved so. PlanRefusedError on the first step that is not in it: what was done until then was
+    planned, and a plan that was cut off can be applied again."""
     secrets: tuple[SecretStr, ...] = ()
     """Values that must not appear in what this run says."""
 
@@ -91,6 +97,10 @@ class UnexpectedChangesError(ChangesFoundError):
     def __init__(self, what: str, result: RunResult, *, fix: str | None = None) -> None:
         super().__init__(what, fix=fix)
         self.result = result
+
+
+class PlanRefusedError(ResourceError):
+    """`RunOptions.plan` does not have what the run came to: something moved since it was made."""
 
 
 class NotYetAllowedError(ResourceError):

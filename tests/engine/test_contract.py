@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from fedml_infra.engine.events import EventKind
-from fedml_infra.engine.protocol import RunOptions, UnexpectedChangesError
+from fedml_infra.engine.protocol import PlanRefusedError, RunOptions, UnexpectedChangesError
 from fedml_infra.errors import ResourceError, StackNotFoundError
 from tests.engine.worlds import MemoryWorld, RealWorld, World
 
@@ -76,6 +76,36 @@ def test_a_stack_lives(world):
     assert not engine.state("cardio")["deployment"].get("resources")
     engine.remove("cardio")
     assert not engine.exists("cardio")
+
+
+def test_an_up_does_what_its_plan_has_again_where_it_was_cut_off_and_nothing_else(world, tmp_path):
+    engine, plan = world.engine, tmp_path / "cardio.plan.json"
+    world.declare({"a": 1}, secret_outputs={"key": "hush hush"})
+    engine.preview("cardio", RunOptions(save_plan=plan))
+    assert "hush hush" not in plan.read_text()
+    assert plan.stat().st_mode & 0o777 == 0o600 and list(tmp_path.glob(".fedml-plan-*")) == []
+    held = RunOptions(plan=plan)
+    assert engine.up("cardio", held).summary == {"create": 2}
+    assert engine.up("cardio", held).summary == {"same": 2}
+    world.declare({"a": 1, "b": 2})
+    with pytest.raises(PlanRefusedError, match="cardio does not fit any more: pulumi:index:Stash b: create is not"):
+        engine.up("cardio", held)
+
+
+@real_in_soak
+def test_a_plan_is_held_to_what_each_resource_is_to_be_and_to_what_goes(world, tmp_path):
+    engine, plan = world.engine, tmp_path / "cardio.plan.json"
+    world.declare({"a": 1, "b": 2})
+    engine.up("cardio")
+    world.declare({"a": 5, "b": 2})
+    engine.preview("cardio", RunOptions(save_plan=plan))
+    for declared, told in (({"a": 6, "b": 2}, "a: "), ({"a": 5}, "delete is not allowed by the plan")):
+        world.declare(declared)
+        with pytest.raises(PlanRefusedError, match=told):
+            engine.up("cardio", RunOptions(plan=plan))
+    world.declare({"a": 5, "b": 2})
+    engine.up("cardio", RunOptions(plan=plan))
+    assert engine.preview("cardio").changed == ()
 
 
 @real_in_soak

@@ -7,7 +7,7 @@ import pytest
 from fedml_infra.engine.events import Diagnostic
 from fedml_infra.engine.failures import Failure, classify
 from fedml_infra.engine.locks import LockHolder, StackLockedByError
-from fedml_infra.engine.protocol import NotYetAllowedError
+from fedml_infra.engine.protocol import NotYetAllowedError, PlanRefusedError
 from fedml_infra.errors import (
     AuthenticationError,
     CancelledError,
@@ -344,3 +344,31 @@ def test_what_fits_nothing_is_told_in_the_engines_own_words():
     error = classify(Failure("up", "cardio", "error: the moon is down"))
     assert type(error) is EngineError and "the moon is down" in str(error)
     assert "ended with 137" in str(classify(Failure("up", "cardio", status=137)))
+
+
+@pytest.mark.parametrize(
+    ("message", "urn", "told"),
+    [
+        (
+            "create is not allowed by the plan: no steps were expected for this resource",
+            QUEUE,
+            "aws:sqs:Queue cardio_insel: create is not allowed by the plan: no steps were expected for this resource",
+        ),
+        (
+            f"resource {QUEUE} violates plan: properties changed: ++name[{{a}}!={{b}}]",
+            QUEUE,
+            "aws:sqs:Queue cardio_insel: violates plan: properties changed: ++name[{a}!={b}]",
+        ),
+        (
+            f"expected resource operations for {QUEUE} but none were seen",
+            None,
+            f"expected resource operations for {QUEUE} but none were seen",
+        ),
+    ],
+)
+def test_what_a_plan_does_not_have_is_named_with_what_to_do(message, urn, told):
+    failed = (Diagnostic("error", message, urn), Diagnostic("error", "update failed"))
+    error = classify(Failure("up", "cardio", diagnostics=failed))
+    assert type(error) is PlanRefusedError
+    assert error.what == f"The plan of stack cardio does not fit any more: {told}"
+    assert "new preview" in (error.fix or "") and answer_of(error).exit_code == 4

@@ -19,6 +19,7 @@ KNOWN_KEYS = frozenset(
         "iam:permissionsboundary",
         "iam:policyarn",
         "kms:encryptioncontext:aws:sns:topicarn",
+        "kms:resourcealiases",
         "kms:viaservice",
         "s3:prefix",
         "sns:endpoint",
@@ -26,6 +27,9 @@ KNOWN_KEYS = frozenset(
     }
 )
 """Condition keys of the dialect, in lower case, as their names are not case-sensitive."""
+
+ANY_VALUE = "ForAnyValue:"
+"""Of a key with several values, one must fit; judged for the aliases of a KMS key, of which a request gives one."""
 
 _STATEMENT_KEYS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
 _BASE_OPERATORS = {
@@ -41,6 +45,8 @@ _BASE_OPERATORS = {
     "Null",
 }
 _ACCOUNT = re.compile(r"\d{12}")
+_TOKEN_KEY = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+:(?:aud|sub)")
+"""What the token of an OpenID Connect provider says (IAM, "Available keys for AWS OIDC federation")."""
 
 
 def check_dialect(document: Document) -> None:
@@ -78,8 +84,11 @@ def _each(value: Any) -> Iterator[Any]:
 def _check_principal(principal: Any) -> None:
     if principal is None or principal == "*":
         return
-    if not isinstance(principal, Mapping) or not principal or set(principal) - {"AWS", "Service"}:
+    if not isinstance(principal, Mapping) or not principal or set(principal) - {"AWS", "Federated", "Service"}:
         raise _outside(f"principal {principal!r}")
+    for value in listed(principal.get("Federated", [])):
+        if ":oidc-provider/" not in value or "*" in value or "?" in value:
+            raise _outside(f"principal {value!r}")
     for value in listed(principal.get("AWS", [])):
         if value != "*" and not value.startswith("arn:") and not _ACCOUNT.fullmatch(value):
             raise _outside(f"principal {value!r}")
@@ -88,11 +97,14 @@ def _check_principal(principal: Any) -> None:
 
 
 def _check_condition(operator: str, entries: Any) -> None:
-    base = operator.removesuffix("IfExists")
-    if base not in _BASE_OPERATORS or operator == "NullIfExists":
+    base = operator.removesuffix("IfExists").removeprefix(ANY_VALUE)
+    several = operator.startswith(ANY_VALUE) and (
+        operator != f"{ANY_VALUE}StringEquals" or {name.lower() for name in entries} != {"kms:resourcealiases"}
+    )
+    if base not in _BASE_OPERATORS or several or operator == "NullIfExists":
         raise _outside(f"condition operator {operator!r}")
     for name, values in entries.items():
-        if name.lower() not in KNOWN_KEYS:
+        if name.lower() not in KNOWN_KEYS and not _TOKEN_KEY.fullmatch(name.lower()):
             raise _outside(f"condition key {name!r}")
         for value in listed(values):
             _check_text(str(value))

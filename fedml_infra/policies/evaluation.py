@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from fedml_infra.errors import PolicyError
-from fedml_infra.policies.dialect import check_dialect, listed
+from fedml_infra.policies.dialect import ANY_VALUE, check_dialect, listed
 from fedml_infra.policies.document import Document
 
 ANONYMOUS = "anonymous"
@@ -33,9 +33,11 @@ class Caller:
     arn: str | None = None
     """Of the role, user or root. For an account without one: its root user."""
     service: str | None = None
+    federated: str | None = None
+    """ARN of the OpenID Connect provider that vouches for it; what its token says is in the request's context."""
 
     def __str__(self) -> str:
-        return self.arn or self.account or self.service or ANONYMOUS
+        return self.arn or self.account or self.service or self.federated or ANONYMOUS
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Request:
         if self.caller.account is not None:
             keys["aws:principalaccount"] = self.caller.account
             keys["aws:principalarn"] = _arn(self.caller, self.resource)
-        elif self.caller.service is None:
+        elif self.caller.service is None and self.caller.federated is None:
             keys["aws:principalaccount"] = ANONYMOUS
         keys.update((name.lower(), value) for name, value in self.context)
         return keys
@@ -189,6 +191,9 @@ def _principal(statement: Mapping[str, Any], request: Request) -> Effect:
     for value in listed(principal.get("Service", [])):
         if caller.service == value:
             best = Effect.ALLOWS
+    for value in listed(principal.get("Federated", [])):
+        if caller.federated == value:
+            best = Effect.ALLOWS
     for value in listed(principal.get("AWS", [])):
         account = _whole_account(value)
         if value == "*" or (caller.arn == value and account is None):
@@ -208,12 +213,12 @@ def _conditions(statement: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
 
 
 def _holds(operator: str, wanted: list[str], given: str | None) -> bool:
-    base = operator.removesuffix("IfExists")
+    base = operator.removesuffix("IfExists").removeprefix(ANY_VALUE)
     negated = "Not" in base
     if base == "Null":
         return any((given is None) == (each.lower() == "true") for each in wanted)
     if given is None:
-        return negated or base != operator
+        return negated or operator.endswith("IfExists")
     match base.replace("Not", ""):
         case "StringEquals":
             fits = given in wanted

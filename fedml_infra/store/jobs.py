@@ -184,15 +184,14 @@ class Jobs:
 
     def beat(self, job_id: str, worker: str, lease: timedelta, progress: Progress | None = None) -> bool | None:
         """Begin the lease of a run anew. Whether it is to be cancelled; None where it is no longer this worker's."""
-        values: dict[str, Any] = {"lease_until": Now() + _span(lease)}
-        if progress is not None:
-            values["progress"] = json.dumps(asdict(progress))
+        values = {"lease_until": Now() + _span(lease)} | _made(progress)
         found = self._of_worker(job_id, worker, values, JOBS.c.cancel_requested)
         return None if found is None else bool(found[0])
 
-    def end(self, job_id: str, worker: str, ending: Ending) -> bool:
-        """End a run; False where it is this worker's no longer, and nothing was written."""
-        return self._of_worker(job_id, worker, _ended(ending), JOBS.c.id, ends=True) is not None
+    def end(self, job_id: str, worker: str, ending: Ending, progress: Progress | None = None) -> bool:
+        """End a run; False where it is this worker's no longer, and nothing was written. `progress`: its last."""
+        values = _ended(ending) | _made(progress)
+        return self._of_worker(job_id, worker, values, JOBS.c.id, ends=True) is not None
 
     def put_back(self, job_id: str, worker: str, wait: timedelta) -> bool:
         """Queue a run again, which waits for something else; it is no attempt. False as `end`."""
@@ -267,6 +266,10 @@ class Jobs:
 
 CANCELLED = Ending(JobState.CANCELLED, 409, "Job was cancelled")
 TAKEN_OVER = Ending(JobState.FINISHED, 200, "Job is finished")
+
+
+def _made(progress: Progress | None) -> dict[str, Any]:
+    return {} if progress is None else {"progress": json.dumps(asdict(progress))}
 
 
 def _ended(ending: Ending) -> dict[str, Any]:

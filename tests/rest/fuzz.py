@@ -357,12 +357,13 @@ class Fuzz:
 
     def _content(self, draw: st.DrawFn, verb: str, path: str, wrong: frozenset[str]) -> bytes | None:
         if path.endswith("/createPolicies"):
-            return draw(self._knocks())
+            return draw(self._knocks)
         if (verb == "POST") is ("body" in wrong):
             return None
         fits = next((each for end, each in FITTING.items() if path.endswith(end)), MAPS)
         return draw(contents if "content" in wrong else maps_like(fits).map(lambda found: json.dumps(found).encode()))
 
+    @cached_property
     def _knocks(self) -> st.SearchStrategy[bytes]:
         """Bodies of createPolicies; some with a token that is good."""
         base: Mapping[str, Any] = {

@@ -96,7 +96,7 @@ class Worker:
         if isinstance(said, Waits):
             await asyncio.to_thread(self.store.jobs.put_back, job.id, self.name, timedelta(seconds=said.seconds))
         elif not watch.lost:
-            await self._end(job, said or CUT_OFF)
+            await self._end(job, said or CUT_OFF, watch.progress)
 
     async def _ended(self, process: asyncio.subprocess.Process, beating: asyncio.Task[None]) -> None:
         beating.cancel()
@@ -112,8 +112,8 @@ class Worker:
         request = json.loads(sealer.open(sealed, "job request", job.cid, job.id)) if sealed is not None else {}
         return Task(job.id, job.cid, job.pid, job.kind, request, self.store.place, self.master_key, self.settings)
 
-    async def _end(self, job: Job, ending: Ending) -> None:
-        await asyncio.to_thread(self.store.jobs.end, job.id, self.name, ending)
+    async def _end(self, job: Job, ending: Ending, progress: Progress | None = None) -> None:
+        await asyncio.to_thread(self.store.jobs.end, job.id, self.name, ending, progress)
 
 
 class _Watch:
@@ -121,7 +121,8 @@ class _Watch:
 
     def __init__(self, worker: Worker, job: Job, process: asyncio.subprocess.Process) -> None:
         self._worker, self._job, self._process = worker, job, process
-        self._progress: Progress | None = None
+        self.progress: Progress | None = None
+        """What the run said last of how far it is."""
         self._asked = False
         self.lost = False
         """Whether the job is another worker's by now."""
@@ -131,7 +132,7 @@ class _Watch:
         while True:
             try:
                 cancel = await asyncio.to_thread(
-                    self._worker.store.jobs.beat, self._job.id, self._worker.name, self._worker.lease, self._progress
+                    self._worker.store.jobs.beat, self._job.id, self._worker.name, self._worker.lease, self.progress
                 )
             except Exception as error:  # the store may be back before the run has to be ended
                 _log.warning("job %s: no beat: %s", self._job.id, error)
@@ -151,7 +152,7 @@ class _Watch:
         async for line in self._process.stdout:
             said = read(line)
             if isinstance(said, Progress):
-                self._progress = said
+                self.progress = said
             elif said is not None:
                 came = said
         await self._process.wait()

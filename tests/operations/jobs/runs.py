@@ -72,6 +72,7 @@ def main() -> None:
     match asked["do"]:
         case "finish":
             os.write(sys.stdout.fileno(), b"not an answer\n")
+            say(Progress(3, 3))
             say(Ending(JobState.FINISHED, 201, "Project Created", {"pid": str(task.pid)}))
         case "wait":
             say(Waits(float(asked["seconds"])))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import options
+from .branch_options import branch_options, way_of
 from .store_options import store_options
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ preview_option = click.option("--preview", "only_preview", is_flag=True, help="S
 
 
 def hub_options(command: F) -> F:
-    """What every change of a hub takes: `-s`, `--yes`, `--preview`, where the store is, `--json`."""
-    for add in (options.as_json, store_options, preview_option, options.yes, options.stack_option):
+    """What every change of a hub takes: `-s`, `--yes`, `--preview`, `--branch` and `--no-apply`, where the store is,
+    `--json`."""
+    for add in (options.as_json, store_options, branch_options, preview_option, options.yes, options.stack_option):
         command = add(command)
     return command
 
@@ -38,18 +40,27 @@ class Change:
 
     plan: HubPlan
     applied: Applied | None
-    """None for a preview."""
+    """None for a preview, and for what is only written."""
     document: dict[str, Any]
     """For `--json`."""
 
 
 def hub_target(ctx: click.Context, given: str | None, option: str | None, what: str) -> Target:
-    """The stack of a hub. ConfigurationError on a joiner's, which says who decides `what`."""
+    """The stack of a hub; as it is on a branch, where the change is to be proposed on one.
+
+    ConfigurationError on a joiner's, which says who decides `what`.
+    """
     from fedml_infra.operations.hub_change import require_hub
 
-    from .target import target
+    from .target import chosen, target
 
-    on = target(ctx, given, option)
+    branch = way_of(ctx).branch
+    if branch is not None:
+        from .written import branch_target
+
+        on = branch_target(ctx, chosen(ctx, given, option), branch)
+    else:
+        on = target(ctx, given, option)
     require_hub(on.stack.config, what)
     return on
 
@@ -99,8 +110,14 @@ def change_hub(
 
     `edit` is made of the last run's outputs; `first` is called with the topic's ARN once all is agreed to. Where
     everything is in force already nothing is asked, and only a roster that is not published yet is. `details` are what
-    the audit says of it.
+    the audit says of it. With --branch and --no-apply it ends with the file: `written.change_written`.
     """
+    if way_of(click.get_current_context()).writes_only:
+        from .written import change_written
+
+        return change_written(
+            on, edit, question=question, yes=yes, as_json=as_json, rotate=rotate, notes=notes, details=details
+        )
     from fedml_infra.engine.protocol import RunOptions
     from fedml_infra.operations.hub_change import apply_hub_change, plan_hub_change
 

@@ -25,7 +25,8 @@ def members() -> None:
     """See and change who is in a federation.
 
     On the administrator's stack. Each change edits the stack file, brings it up and publishes the roster; nobody
-    else's stack changes. Cut off at any point, the same command goes on.
+    else's stack changes. Cut off at any point, the same command goes on. Where changes are reviewed, --branch proposes
+    them, and AWS is not needed.
     """
 
 
@@ -173,6 +174,8 @@ def remove(
     The topic policy admits it no more, its subscriptions are removed whatever their endpoint, its invites are
     revoked, the key is rotated and the roster published. From about a minute later it can publish and subscribe
     nothing, and what is sealed from then on it cannot read. Done again, it goes on where it was cut off.
+
+    With --branch or --no-apply the file alone changes, the key in it too; all else comes when that is brought up.
     """
     from fedml_infra.errors import StoreError
     from fedml_infra.operations.actor import actor
@@ -215,6 +218,8 @@ def remove(
         notes=after_removal(on.stack.config),
         first=forget,
     )
+    if done.applied is None and not only_preview:
+        say(f"Its invites stay good until they are revoked: `fedml-infra invite list {on.name}` names them.")
     if done.applied is not None:
         say(f"Account {account} is no member of {on.name} any more; the key is that of epoch {done.document['epoch']}.")
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .branch_options import branch_options, refuse_beside, way_of
 from .command import Command
 from .hub import preview_option
 from .store_options import store_options
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @options.stack
 @options.yes
 @preview_option
+@branch_options
 @click.option(
     "--listen",
     type=click.FloatRange(min=0, min_open=True),
@@ -57,13 +59,15 @@ def rotate_key(
     The stack file gets the new key, its epoch, and the old key for one retention more; all of it in one step. `up`
     brings it to the own nodes, the roster to the members, who pick it up with `fedml-infra sync`. A member without a
     public key (v1) cannot open it: it is named before anything is done. A rotation that was cut off goes on, and no
-    other one is begun.
+    other one is begun. With --branch or --no-apply it ends with the file; the passphrase or key that the file's secrets
+    are under is needed all the same.
     """
     from .hub import change_hub, hub_target
     from .output import print_json, say
 
     if only_listen and listen is None:
         raise click.UsageError("--only-listen needs --listen SECONDS.", ctx)
+    refuse_beside(ctx, way_of(ctx), listen="--listen")
     on = hub_target(ctx, given, stack_option, "The key")
     document: dict[str, Any] = {"stack": on.name}
     if not only_listen:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import options
+from .branch_options import spelt, way_of
 from .command import Command
 from .hub import hub_options
 
@@ -48,6 +49,8 @@ def schedule(
 
     name, text = stack_and_value(ctx, words, stack_option, lambda word: re.match(r"[mhd]?\d", word) is not None)
     if text is None:
+        if (way := way_of(ctx)).writes_only:
+            raise click.UsageError(f"{spelt(way)} goes with a SCHEDULE to be set.", ctx)
         on = target(ctx, name, None)
         config = on.stack.config
         if as_json:

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from fedml_infra.engine.protocol import Engine
+    from fedml_infra.gitops.propose import Desk
     from fedml_infra.operations.load import Stack
     from fedml_infra.operations.settle import Recovery
     from fedml_infra.operations.tools import Tools
@@ -23,6 +24,8 @@ class Target:
     stack: Stack
     engine: Engine
     tools: Tools
+    desk: Desk | None = None
+    """The branch that it is written on, where a change is proposed and not brought up."""
 
     def recovery(self, wait: float = 0.0) -> Recovery:
         """What settles an earlier run that was cut off, and says so on standard error. `wait` is in seconds."""

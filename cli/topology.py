@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .branch_options import spelt, way_of
 from .command import Command
 from .hub import hub_options
 
@@ -51,6 +52,8 @@ def topology(
 
     name, text = stack_and_value(ctx, words, stack_option, lambda word: word.lower() in TOPOLOGIES)
     if text is None:
+        if (way := way_of(ctx)).writes_only:
+            raise click.UsageError(f"{spelt(way)} goes with a TOPOLOGY to be set.", ctx)
         show(target(ctx, name, None).stack.config, as_json=as_json)
         return
     wanted = parse_topology(text)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fedml_infra.engine.protocol import Engine
 from fedml_infra.errors import AuthenticationError, ConfigurationError, TokenRefusedError
 from fedml_infra.model.fields import Sharing
 from fedml_infra.model.rights import Right, Rights, Topology, default_rights
 from fedml_infra.model.stack import Member, StackConfig
 from fedml_infra.model.validation import MEMBERS, validate
-from fedml_infra.operations.change import Changed, Draft, change_stack, entries
+from fedml_infra.operations.change import Changed, Draft, Secrets, change_stack, entries
 from fedml_infra.operations.topology import rights_said
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import MemberSeen, Reason, TokenRow
@@ -117,7 +116,7 @@ def plan_admission(config: StackConfig, topic_arn: str, joining: Joining, store:
     return Admission(token, joining, _rights(config, token, member), member, notes)
 
 
-def admit_member(project: Path, name: str, engine: Engine, store: Store, topic_arn: str, joining: Joining) -> Admitted:
+def admit_member(project: Path, name: str, engine: Secrets, store: Store, topic_arn: str, joining: Joining) -> Admitted:
     """Redeem the token and write the member into the stack file, both while nobody else edits it.
 
     Repeated by the same account, nothing changes. Errors as `plan_admission`, and ConfigurationError for a file that
@@ -145,11 +144,14 @@ def admit_member(project: Path, name: str, engine: Engine, store: Store, topic_a
     return Admitted(changed, redeemed[0], rights[0])
 
 
-def admit_redeemed(project: Path, name: str, engine: Engine, store: Store, topic_arn: str) -> Changed:
+def admit_redeemed(
+    project: Path, name: str, engine: Secrets, store: Store, topic_arn: str, *, only: Container[str] | None = None
+) -> Changed:
     """Write everybody into the stack file who has redeemed a token of that federation, in one edit.
 
-    For where accounts are proved, and tokens redeemed, apart from the hub's runs. Who was removed since, or holds a
-    token that was revoked before it came to this, is left out. ConfigurationError for a file that has no room for them.
+    For where accounts are proved, and tokens redeemed, apart from the hub's runs. `only`: of these accounts. Who was
+    removed since, or holds a token that was revoked before it came to this, is left out. ConfigurationError for a file
+    that has no room for them.
     """
 
     def edit(draft: Draft) -> None:
@@ -157,6 +159,8 @@ def admit_redeemed(project: Path, name: str, engine: Engine, store: Store, topic
         for row in store.tokens.list(topic_arn):
             config = validate(draft.values, stack=name)
             if row.used_by is None or row.used_at is None or row.pid is None:
+                continue
+            if only is not None and row.used_by not in only:
                 continue
             joining = Joining(row.digest, row.used_by, row.pid, row.public_key)
             member, known = _member(config, joining.aws_id), seen.get(joining.aws_id)

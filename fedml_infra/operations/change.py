@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from fedml_infra.engine.claims import editing
-from fedml_infra.engine.protocol import Engine
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.errors import ConfigurationError
 from fedml_infra.model.ciphertext import Ciphertext
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.operations.load import Stack, find_file
+
+
+class Secrets(Protocol):
+    """What opens and encrypts the secrets of stack files: an engine, or a part of one."""
+
+    def encrypt(self, stack: str, values: Mapping[str, SecretStr]) -> dict[str, Ciphertext]:
+        """See `engine.protocol.Engine`."""
+
+    def get_secrets(self, stack: str, keys: Iterable[str]) -> dict[str, SecretStr]:
+        """See `engine.protocol.Engine`."""
 
 
 @dataclass
@@ -40,7 +49,7 @@ class Changed:
     changed: bool
 
 
-def change_stack(project: Path, name: str, engine: Engine, edit: Callable[[Draft], None]) -> Changed:
+def change_stack(project: Path, name: str, engine: Secrets, edit: Callable[[Draft], None]) -> Changed:
     """Let `edit` change the stack's file, and write it if what comes out is right.
 
     Edits of this machine wait for each other. Comments, order and other namespaces stay. Raises StackNotFoundError;
@@ -51,7 +60,7 @@ def change_stack(project: Path, name: str, engine: Engine, edit: Callable[[Draft
     return change_file(stack, path, engine, edit)
 
 
-def change_file(stack: str, path: Path, engine: Engine, edit: Callable[[Draft], None]) -> Changed:
+def change_file(stack: str, path: Path, engine: Secrets, edit: Callable[[Draft], None]) -> Changed:
     """The same, of a stack whose file is known."""
     with editing(path):
         before = StackFile.read(path)

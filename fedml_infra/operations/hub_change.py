@@ -10,9 +10,11 @@ from typing import Any
 
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.errors import ConfigurationError
+from fedml_infra.model.rights import Right
 from fedml_infra.model.stack import StackConfig
+from fedml_infra.model.summary import federation_summary
 from fedml_infra.model.validation import validate
-from fedml_infra.operations.change import Draft, change_stack
+from fedml_infra.operations.change import Changed, Draft, Secrets, change_stack
 from fedml_infra.operations.compare_rights import RightsChange, compare_rights
 from fedml_infra.operations.load import Stack
 from fedml_infra.operations.rotate import (
@@ -46,6 +48,11 @@ class HubPlan:
     """Accounts whose loss makes the rotation needed."""
     in_force: bool
     """Whether file and last run say all of it already."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether the file is changed by it."""
+        return self.after != self.before or (self.rotates_to or 0) > self.before.fed_epoch
 
     @property
     def cut_off(self) -> tuple[str, ...]:
@@ -120,8 +127,23 @@ def apply_hub_change(
     Cut off at any point, the same call goes on: what is written is not written again, and a key that is newer than the
     last run's is brought up, not rotated a second time. Errors as `change_stack` and `up`.
     """
+    stack = recovery.stack
+    changed, rotated = write_hub_change(project, stack.name, recovery.engine, outputs, edit, rotate=rotate)
+    run = shared_up(project, recovery, options)
+    return Applied(changed.after.config, rotated, run)
+
+
+def write_hub_change(
+    project: Path,
+    name: str,
+    secrets: Secrets,
+    outputs: Mapping[str, Any],
+    edit: Edit,
+    *,
+    rotate: bool = False,
+) -> tuple[Changed, bool]:
+    """Write the change, and the rotation that it needs in the same write; and whether there was one."""
     rotated: list[int] = []
-    name, engine = recovery.stack.name, recovery.engine
 
     def act(draft: Draft) -> None:
         rotated.clear()
@@ -130,11 +152,20 @@ def apply_hub_change(
         after = validate(draft.values, stack=name)
         asked = rotate and not under_way(outputs, before)
         if losers(rights_of(before), rights_of(after)) or overdue(outputs, after) or asked:
-            rotated.append(rotate_in(draft, name, engine))
+            rotated.append(rotate_in(draft, name, secrets))
 
-    changed = change_stack(project, name, engine, act)
-    run = shared_up(project, recovery, options)
-    return Applied(changed.after.config, bool(rotated), run)
+    return change_stack(project, name, secrets, act), bool(rotated)
+
+
+def as_if_up(config: StackConfig) -> dict[str, Any]:
+    """The outputs of a run by what a file says, as far as changes are compared with them. Pure.
+
+    For where the state is out of reach, and for a review: what a reviewed file says is taken to be in force.
+    """
+    return {
+        "federation": federation_summary(config, topic_arn="", roster_bucket=""),
+        "nodes": {node.pid: {"queue_arn": Right.RECEIVE in config.node_rights(node)} for node in config.nodes},
+    }
 
 
 def _because_of(before: StackConfig, after: StackConfig, outputs: Mapping[str, Any]) -> tuple[str, ...]:

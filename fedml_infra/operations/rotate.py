@@ -14,14 +14,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from fedml_infra.engine.protocol import Engine
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.model.fields import OldKey
 from fedml_infra.model.fields import old_keys as read_old_keys
 from fedml_infra.model.rights import Right, Rights
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.model.validation import FED_KEY, NAMESPACE, OLD_KEYS, validate
-from fedml_infra.operations.change import Draft, change_file
+from fedml_infra.operations.change import Draft, Secrets, change_file
 from fedml_infra.operations.create import new_key
 from fedml_infra.operations.settle import Recovery
 
@@ -62,7 +61,7 @@ class KeyRing:
         )
 
 
-def read_ring(stack: str, engine: Engine, config: StackConfig) -> KeyRing:
+def read_ring(stack: str, engine: Secrets, config: StackConfig) -> KeyRing:
     """The keys that a stack file holds. KeyError where it has no fed_secret_key."""
     secrets = engine.get_secrets(stack, (FED_KEY, OLD_KEYS))
     old = read_old_keys(secrets[OLD_KEYS].get_secret_value()) if OLD_KEYS in secrets else ()
@@ -79,7 +78,7 @@ def put_ring(draft: Draft, ring: KeyRing) -> None:
         draft.values.pop(OLD_KEYS, None)
 
 
-def rotate_in(draft: Draft, stack: str, engine: Engine) -> int:
+def rotate_in(draft: Draft, stack: str, engine: Secrets) -> int:
     """Have an edit of a hub's file rotate the key as well; the new epoch."""
     config = validate(draft.values, stack=stack)
     ring = read_ring(stack, engine, config)

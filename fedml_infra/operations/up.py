@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,22 +86,37 @@ def preview(stack: Stack, before: Before, engine: Engine, options: RunOptions) -
     return Run(before, engine.preview(stack.name, options))
 
 
-def up(recovery: Recovery, before: Before, options: RunOptions) -> Run:
+def up(recovery: Recovery, before: Before, options: RunOptions, *, keep: Callable[[], None] | None = None) -> Run:
     """Make AWS as the stack file says, and publish the roster of a hub that signs one. Cut off, the same goes on.
 
     Where a member was taken out of a hub's file by hand, the key is rotated first. Where that is seen only by the
-    roster, as the removal was brought up by plain `pulumi up`, it is rotated then, and brought up once more.
+    roster, as the removal was brought up by plain `pulumi up`, it is rotated then, and brought up once more. A plan
+    knows of no new key, so with `options.plan` what it has is done first, and the rotation is a second run.
+
+    `keep` is called after each rotation, which is in the stack file by then and nowhere else; where it raises, nothing
+    is brought up with it.
     """
     name, engine = recovery.stack.name, recovery.engine
+    freely = replace(options, plan=None)
 
-    def run() -> RunResult:
-        return recovery.run(patient(lambda asked: engine.up(name, asked)), options)
+    def run(how: RunOptions) -> RunResult:
+        return recovery.run(patient(lambda asked: engine.up(name, asked)), how)
+
+    def kept() -> None:
+        if keep is not None:
+            keep()
 
     with recovery.alone():
-        rotate_if_removed(recovery, before.outputs)
-        result = run()
+        planned = run(options) if options.plan is not None else None
+        rotated = rotate_if_removed(recovery, before.outputs)
+        if rotated:
+            kept()
+        result = planned or run(freely)
+        if planned and rotated:
+            result = replace(planned, outputs=run(freely).outputs)
         while not publish(recovery):
-            result = replace(result, outputs=run().outputs)
+            kept()
+            result = replace(result, outputs=run(freely).outputs)
     return Run(before, result)
 
 

@@ -26,11 +26,13 @@ class Server:
     data: Path
     env: Mapping[str, str]
     process: subprocess.Popen[str]
+    store: tuple[str, ...]
+    """The options that say where its store is."""
 
     def command(self, *arguments: str) -> Any:
         """What a command on the same store prints with --json."""
         ended = subprocess.run(
-            [COMMAND, *arguments, "--data-dir", str(self.data), "--json"],
+            [COMMAND, *arguments, *self.store, "--json"],
             env=dict(self.env),
             cwd=self.data.parent,
             text=True,
@@ -55,10 +57,13 @@ def log_of(data: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, env: Mapping[str, str], *options: str) -> Iterator[Server]:
-    """A server on that folder, killed in the end."""
+def serving(
+    data: Path, env: Mapping[str, str], *options: str, store: tuple[str, ...] | None = None
+) -> Iterator[Server]:
+    """A server on that folder, or on another store beside it; killed in the end."""
     data.parent.mkdir(parents=True, exist_ok=True)
-    command = [COMMAND, "serve", "--port", "0", "--data-dir", str(data), "--json", *options]
+    store = ("--data-dir", str(data)) if store is None else store
+    command = [COMMAND, "serve", "--port", "0", "--json", *store, *options]
     with log_of(data).open("ab") as log:
         process = subprocess.Popen(
             [*dying_with_us(), *command], env=dict(env), cwd=data.parent, stdout=subprocess.PIPE, stderr=log, text=True
@@ -66,7 +71,7 @@ def serving(data: Path, env: Mapping[str, str], *options: str) -> Iterator[Serve
     assert process.stdout is not None
     try:
         line = process.stdout.readline() or pytest.fail(log_of(data).read_text(encoding="utf-8"))
-        yield Server(json.loads(line)["url"], data, env, process)
+        yield Server(json.loads(line)["url"], data, env, process, store)
     finally:
         process.kill()
         process.communicate()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import click
 
-from cli.lazy import Entry, LazyGroup
+from ..lazy import Entry, LazyGroup
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "On a pull request": {},
     "On a merge": {},
     "Every night": {},
-    "Setting up": {},
+    "Setting up": {
+        "policy-pack": Entry(
+            "gitops.policy_pack", "policy_pack", "The house's rules as a Pulumi policy pack, for any stack."
+        ),
+        "role": Entry("gitops.role", "role", "The least rights of a pipeline's role, and its trust."),
+    },
 }
 
 

@@ -57,8 +57,9 @@ def old(*stamps: str) -> list[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what `tools/lock.py` reads."""
-    for name in ("pyproject.toml", "tools/lock.py", "requirements/dev.txt", "requirements/runtime.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    pack = [f"fedml_infra/gitops/policy_pack/requirements.{suffix}" for suffix in ("in", "txt")]
+    for name in ("pyproject.toml", "tools/lock.py", "requirements/dev.txt", "requirements/runtime.txt", *pack):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     return tmp_path
 
@@ -77,6 +78,8 @@ def test_the_lock_files_are_in_step(project: Path) -> None:
         ("pyproject.toml", '"click>=8.2"', '"click>=8.3"', "make lock"),
         ("requirements/dev.txt", "click==", "--index-url https://index.example/simple\nclick==", "package index"),
         ("requirements/runtime.txt", " --hash=sha256:", " --nothing:", "without a hash"),
+        ("fedml_infra/gitops/policy_pack/requirements.in", "pulumi==3.259.0", "pulumi==3.260.0", "make lock"),
+        ("fedml_infra/gitops/policy_pack/requirements.txt", " --hash=sha256:", " --nothing:", "without a hash"),
     ],
 )
 def test_a_lock_file_out_of_step_is_told(project: Path, name: str, before: str, after: str, told: str) -> None:

@@ -51,6 +51,10 @@ SECTIONS = {
         "policies": Entry("policies", "policies", "Every policy document, and who can do what by them."),
         "check": Entry("check", "check", "Validate stack files without touching anything."),
     },
+    "GitOps": {
+        "init": Entry("init", "init", "Begin a GitOps repository, with its pipelines."),
+        "gitops": Entry("gitops.group", "gitops", "What a pipeline calls, on any CI and on a laptop."),
+    },
     "The service": {
         "serve": Entry("serve", "serve", "The REST service: what clients create, invite, join and look at over HTTP."),
         "worker": Entry("worker", "worker", "Run jobs of the REST service, beside any number of other workers."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .branch_options import no_apply_option, refuse_beside, way_of
 from .command import Command
 from .hub import RUN_PATIENCE, preview_option
 from .server import tls_options
@@ -27,6 +28,7 @@ LISTEN_OPTIONS = ("host", "port", "tls_cert", "tls_key", "public_url")
     examples=[
         ("see who asks, agree, let it in", "fedml-infra admit request.json cardio"),
         ("only show what it comes to", "fedml-infra admit request.json cardio --preview"),
+        ("propose it in a repository whose changes are reviewed", "fedml-infra admit request.json cardio --branch"),
         (
             "let in whoever proves its account, until Ctrl-C",
             "fedml-infra admit cardio --listen --host 0.0.0.0 --port 8443 --tls-cert cert.pem --tls-key key.pem "
@@ -51,6 +53,16 @@ LISTEN_OPTIONS = ("host", "port", "tls_cert", "tls_key", "public_url")
     metavar="URL",
     help="With --listen: by what joiners know this server, where that is not its address: a name, a proxy.",
 )
+@click.option(
+    "--branch",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Propose it: write the member on this branch (fedml-infra/admit-STACK if none is named), push it, and open "
+    "the pull request where gh or glab is there. With --listen all who wait at the same time share one. Nothing is "
+    "brought up.",
+)
+@no_apply_option
 @options.yes
 @preview_option
 @store_options
@@ -66,8 +78,13 @@ def admit(ctx: click.Context, /, words: tuple[str, ...], **given: Any) -> None:
 
     With --listen a server does that for whoever has an invite with its address (`invite create --rest-url`) and proves
     its account with a signature that AWS checks; nobody is asked. Joins that wait at the same time share one run.
+
+    With --branch a person is: the member is written on a branch, and comes to be one when that is merged and applied.
+    With --listen the joiner goes on then by itself; a pull request that is closed without a merge is told to it once,
+    and asked for again it is opened again: revoke the invite where the answer is no.
     """
     _check(ctx, words, given)
+    _name_branch(ctx, words, given)
     if given["listen"]:
         from .listen import listen
 
@@ -84,7 +101,7 @@ def _check(ctx: click.Context, words: Sequence[str], given: Mapping[str, Any]) -
     if given["listen"]:
         if len(words) > 1:
             raise click.UsageError("--listen takes no FILE: name the stack alone.", ctx)
-        if idle := [name for name in used if name in {"yes", "only_preview", "timeout"}]:
+        if idle := [name for name in used if name in {"yes", "only_preview", "timeout", "no_apply"}]:
             spelt = {parameter.name: parameter.opts[-1] for parameter in ctx.command.params}
             raise click.UsageError(f"{', '.join(spelt[name] for name in idle)}: not with --listen.", ctx)
         return
@@ -92,6 +109,25 @@ def _check(ctx: click.Context, words: Sequence[str], given: Mapping[str, Any]) -
         raise click.UsageError("Give the request's FILE, and the STACK where there are several; or --listen.", ctx)
     if idle := [f"--{name.replace('_', '-')}" for name in LISTEN_OPTIONS if name in used]:
         raise click.UsageError(f"{', '.join(idle)}: only with --listen.", ctx)
+
+
+def _name_branch(ctx: click.Context, words: Sequence[str], given: dict[str, Any]) -> None:
+    """The branch where --branch names none. Raises UsageError for one that was meant to be the stack."""
+    from fedml_infra.operations.load import find_file
+
+    from .target import chosen, project_of, stack_names
+
+    way_of(ctx)
+    if given["branch"] is None:
+        return
+    named = words[-1] if len(words) == (1 if given["listen"] else 2) else None
+    name = chosen(ctx, named, given["stack_option"])
+    if name is None and given["branch"] in stack_names(ctx):
+        raise click.UsageError(
+            f"{given['branch']} is a stack: name it before --branch, or name the branch otherwise.", ctx
+        )
+    if not given["branch"]:
+        given["branch"] = ctx.params["branch"] = f"fedml-infra/admit-{find_file(project_of(ctx), name)[0]}"
 
 
 def _admit_file(ctx: click.Context, path: Path, name: str | None, given: Mapping[str, Any]) -> None:
@@ -103,12 +139,15 @@ def _admit_file(ctx: click.Context, path: Path, name: str | None, given: Mapping
     from fedml_infra.operations.invites import hub_place
     from fedml_infra.wire.v2.join_request import LARGEST
 
+    from .admit_written import topic_known, write_member
     from .ask import require
     from .hub import hub_target
     from .output import beside, print_json, say
     from .store_options import store_of
     from .up import progress, say_diagnostics
 
+    way = way_of(ctx)
+    refuse_beside(ctx, way, timeout="--timeout")
     on = hub_target(ctx, name, given["stack_option"], "Who is let in")
     try:
         with path.open("rb") as file:
@@ -118,7 +157,7 @@ def _admit_file(ctx: click.Context, path: Path, name: str | None, given: Mapping
     if len(raw) > LARGEST:
         raise ConfigurationError(f"{path} is no join request: it is larger than one can be.")
     recovery = on.recovery(RUN_PATIENCE)
-    topic = str(hub_place(on.stack, on.engine)[0])
+    topic = topic_known(on, raw) if way.writes_only else str(hub_place(on.stack, on.engine)[0])
     with store_of(given) as store:
         row, joining = read_request(raw, store, topic)
         plan = plan_admission(on.stack.config, topic, joining, store)
@@ -133,6 +172,11 @@ def _admit_file(ctx: click.Context, path: Path, name: str | None, given: Mapping
         doing = Doing("admit", on.name, topic, details={"invite": row.id, "account": joining.aws_id})
         with audited(store, doing):
             doing.details["pid"] = joining.pid
+            if way.writes_only:
+                document |= write_member(on, store, topic, plan, as_json=given["as_json"])
+                if given["as_json"]:
+                    print_json(document)
+                return
             done = admit_member(on.project, on.name, on.engine, store, topic, joining)
             with progress(f"Bringing {on.name} up", on) as view:
                 run, standing = bring_up_hub(on.project, recovery, RunOptions(on_event=view, timeout=given["timeout"]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .branch_options import branch_options, refuse_beside, way_of
 from .command import Command
 from .create_map import map_options
 from .create_options import stack_options
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
         (
             "only show what it would write and make",
             "fedml-infra create cardio … --preview",
+        ),
+        (
+            "propose it: a pull request with the stack file",
+            "fedml-infra create cardio … --branch create-cardio",
         ),
         (
             "a joiner's stack by hand, the federation's key from a file",
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     help="With --import: buckets become the stack's too, with its policy and its expiry of all that is in them.",
 )
 @click.option("--preview", "only_preview", is_flag=True, help="Show what would be written and made, and stop there.")
+@branch_options
 @options.yes
 @options.message
 @options.as_json
@@ -90,6 +96,9 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     Everything is validated before anything is written. The federation's key is made here and encrypted into the stack
     file. Cut off, the same command goes on; with other values it says what differs. Every option is one key of the
     stack file, which can be edited afterwards: `fedml-infra up` then makes it so.
+
+    With --branch or --no-apply the stack file is made and no more; without AWS credentials that works too, and says
+    what was not looked up.
 
     With --from-map or --from-encrypted-map, all that is asked for comes from a request map of the REST API instead.
     """
@@ -105,11 +114,20 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     from .target import Target, start_of, tools_of
     from .up import bring_up, recovered
 
+    way = way_of(ctx)
+    refuse_beside(
+        ctx,
+        way,
+        imports="--import",
+        import_buckets="--import-buckets",
+        message="-m",
+        timeout="--timeout",
+        wait="--wait",
+    )
     asked = asked_of(ctx, given)
     tools = tools_of(ctx) if asked is None else asked.tools(tools_of(ctx))
     if asked is not None:
         asked.require_account(tools.aws)
-    project, is_there = project_there(start_of(ctx))
     request = CreateRequest(
         values=_laid_over(values_of(given) if asked is None else asked.request.values, given),
         key=key_of(given) if asked is None else asked.request.fed_secret_key,
@@ -117,6 +135,12 @@ def create(ctx: click.Context, /, **given: Any) -> None:
         local=is_local(),
         take_buckets=given["imports"] and given["import_buckets"],
     )
+    if way.writes_only:
+        from .create_written import create_written
+
+        create_written(ctx, given, request, tools, way, asked.notes if asked else ())
+        return
+    project, is_there = project_there(start_of(ctx))
     name = str(request.values.get("fedml-infra:fed_name", ""))
     path = stack_path_in(project, is_there, name)
     plan = plan_create(request, tools.aws, existing(path))
@@ -132,11 +156,11 @@ def create(ctx: click.Context, /, **given: Any) -> None:
     for note in (*(asked.notes if asked else ()), *plan.notes):
         say(note)
     if given["only_preview"]:
-        _show(plan, path, as_json=given["as_json"], importing=importing)
+        show_plan(plan, path, as_json=given["as_json"], importing=importing)
         return
     if importing is not None or not given["yes"]:
         with beside(given["as_json"]):
-            _show(plan, path, as_json=False, importing=importing)
+            show_plan(plan, path, as_json=False, importing=importing)
     require(f"Write {path} and make all this in AWS?", yes=given["yes"])
     if not is_there:
         make_project(project)
@@ -231,7 +255,7 @@ def make_project(project: Path) -> None:
     say(f"{project} is a project now: {', '.join(path.name for path in written)}.")
 
 
-def _show(plan: CreatePlan, path: Path, *, as_json: bool, importing: RecoverPlan | None = None) -> None:
+def show_plan(plan: CreatePlan, path: Path, *, as_json: bool, importing: RecoverPlan | None = None) -> None:
     """What would be written and made, on standard output."""
     from fedml_infra.operations.compare_rights import compare_rights
     from fedml_infra.operations.create import preview_text

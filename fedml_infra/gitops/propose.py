@@ -6,7 +6,7 @@ nothing was committed on is taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from fedml_infra.gitops.git import Repository
 from fedml_infra.gitops.remotes import Remote, drop_branch, forward, is_within
 from fedml_infra.gitops.reviews import reviews_at
 from fedml_infra.model.stack import StackConfig
+from fedml_infra.operations.compare_rights import RightsChange
 from fedml_infra.operations.hub_change import HubPlan
 from fedml_infra.operations.rotate import told_of_cut_off
 
@@ -120,6 +121,9 @@ def at_desk(project: Path, branch: str, *, base: str = "HEAD", into: str | None 
     try:
         with repository.worktree(branch, start) as tree:
             begun = tree.commit_of("HEAD")
+            if known is not None and begun != known and is_within(repository, begun, known):
+                forward(tree, known)
+                begun = known
             if begun != onto and is_within(repository, begun, onto):
                 # Merged, or never written on: it goes on from what is reviewed.
                 forward(tree, onto)
@@ -167,13 +171,16 @@ def propose(desk: Desk, path: Path, title: str, body: str) -> Proposal:
     return Proposal(desk.branch, commit, remote.name, None, address, notes)
 
 
-def body_of(plan: HubPlan, notes: tuple[str, ...] = ()) -> str:
+def body_of(plan: HubPlan, notes: Sequence[str] = ()) -> str:
     """Why a hub's file changes, as a commit and a pull request say it: who gains and loses what, in words. Pure."""
-    lines = [f"- {change}" for change in plan.rights]
+    more: list[str] = []
     if plan.rotates_to is not None:
         why = f", as {', '.join(plan.because_of)} had the one before" if plan.because_of else ""
-        lines.append(f"- The key becomes that of epoch {plan.rotates_to}{why}.")
-    lines += [f"- {note}" for note in notes]
-    if plan.cut_off:
-        lines.append(f"- {told_of_cut_off(plan.cut_off)}")
-    return "\n".join(lines or ["- No rights change."])
+        more.append(f"The key becomes that of epoch {plan.rotates_to}{why}.")
+    cut_off = [told_of_cut_off(plan.cut_off)] if plan.cut_off else []
+    return listed(plan.rights, [*more, *notes, *cut_off])
+
+
+def listed(rights: Iterable[RightsChange], notes: Iterable[str] = ()) -> str:
+    """Rights that change, and what else there is to say, a line each. Pure."""
+    return "\n".join([f"- {line}" for line in (*rights, *notes)] or ["- No rights change."])

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fedml_infra.errors import AuthenticationError, ConfigurationError, TokenRefusedError
+from fedml_infra.model.arns import Arn
 from fedml_infra.model.fields import Sharing
+from fedml_infra.model.resources import hub_resources
 from fedml_infra.model.rights import Right, Rights, Topology, default_rights
 from fedml_infra.model.stack import Member, StackConfig
 from fedml_infra.model.validation import MEMBERS, validate
 from fedml_infra.operations.change import Changed, Draft, Secrets, change_stack, entries
+from fedml_infra.operations.load import Stack
 from fedml_infra.operations.topology import rights_said
 from fedml_infra.store.store import Store
 from fedml_infra.store.values import MemberSeen, Reason, TokenRow
@@ -100,6 +103,23 @@ def read_request(raw: bytes, store: Store, topic_arn: str) -> tuple[TokenRow, Jo
         )
     joining = Joining(row.digest, request.aws_id, request.pid, request.public_key)
     return store.tokens.look(row.digest, aws_id=request.aws_id), joining
+
+
+def topic_of_request(raw: bytes, stack: Stack) -> str:
+    """The topic that a join request's file is for, where the hub's state is out of reach, if it can be this stack's.
+
+    The invite's token is of one topic too. Raises UnreadableError, or ConfigurationError for another hub's.
+    """
+    request = JoinRequest.read(raw)
+    account = Arn.parse(request.aws_topic_arn).account
+    allowed = [str(each) for each in stack.settings.get("allowed_account_ids") or ()]
+    fits = hub_resources(stack.config, account).topic_arn == request.aws_topic_arn
+    if not fits or (allowed and account not in allowed):
+        raise ConfigurationError(
+            f"This request is for the federation of {request.aws_topic_arn}, which is not that of {stack.path.name}.",
+            fix="Admit it where that federation is administered.",
+        )
+    return request.aws_topic_arn
 
 
 def plan_admission(config: StackConfig, topic_arn: str, joining: Joining, store: Store) -> Admission:

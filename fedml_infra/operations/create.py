@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,11 @@ def existing(path: Path) -> Existing | None:
     return Existing(path, values, validate(checked, stack=file.stack, lines=file.lines, source=str(path)), has_key)
 
 
-def plan_create(request: CreateRequest, cloud: Cloud, before: Existing | None) -> CreatePlan:
+def plan_create(request: CreateRequest, cloud: Cloud | None, before: Existing | None) -> CreatePlan:
     """Validate the request and decide what the person left open: adopted buckets, sharing, protection, the key.
 
-    Asks AWS (whose credentials, whose buckets) and changes nothing. Raises ConfigurationError with every mistake, or
+    Asks AWS (whose credentials, whose buckets) and changes nothing. Without a `cloud`, what that would decide is left
+    as it is asked for, and told. Raises ConfigurationError with every mistake, or
     with every difference to a stack file of that name; AuthenticationError; ResourceError for a bucket of others.
     """
     asked = dict(request.values)
@@ -109,8 +110,11 @@ def plan_create(request: CreateRequest, cloud: Cloud, before: Existing | None) -
     first = validate(asked, stack=stack)
     notes: list[str] = []
     if before is None:
-        asked = _with_adopted(asked, first, cloud, notes, take=request.take_buckets)
-        asked = _with_sharing(asked, first, cloud, notes)
+        if cloud is not None:
+            asked = _with_adopted(asked, first, cloud, notes, take=request.take_buckets)
+            asked = _with_sharing(asked, first, cloud, notes)
+        else:
+            notes.extend(_unseen(asked, first))
         if request.protect if request.protect is not None else not request.local:
             asked[NAMESPACE + "protect"] = True
             if request.protect is None:
@@ -278,6 +282,21 @@ def _with_adopted(
                 fix="Correct the name, or take adopt_bucket out so that the bucket is made.",
             )
     return {**asked, NAMESPACE + "nodes": nodes}
+
+
+def _unseen(asked: Mapping[str, Any], config: StackConfig) -> Iterator[str]:
+    """What a person has to look at where AWS is not asked."""
+    buckets = [node.s3_bucket.bucket for node in config.nodes if not node.adopt_bucket]
+    if buckets:
+        yield (
+            f"Whether {', '.join(buckets)} is there already was not looked up: a bucket that is needs "
+            "`adopt_bucket: true` at its node, or the run fails."
+        )
+    if config.nodes and config.sync_sched.seconds > STS_LIFETIME and NAMESPACE + "sharing" not in asked:
+        yield (
+            f"Credentials in messages live an hour, or twelve, and nodes synchronise every {config.sync_sched}: "
+            "`sharing: bucket_policy` may be needed (--sharing)."
+        )
 
 
 def _with_sharing(asked: dict[str, Any], config: StackConfig, cloud: Cloud, notes: list[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from fedml_infra.model.proof import Challenge, Proof, ProofRefusal, claims
 from fedml_infra.store.values import Reason
 from fedml_infra.wire.answers import Answer
 from fedml_infra.wire.tokens import digest, token_id
-from fedml_infra.wire.v2.create_policies import Asked, Granted
+from fedml_infra.wire.v2.create_policies import REVIEW, Asked, Granted
 
 if TYPE_CHECKING:
     import httpx
@@ -48,6 +48,9 @@ ANEW = frozenset({ProofRefusal.CHALLENGE, ProofRefusal.EXPIRED, ProofRefusal.REP
 ATTEMPTS = 3
 LONGEST_SAID = 300
 GOES_ON = "The same command goes on from here."
+LET_IN = "has let this account in; its hub comes up with it"
+REVIEWED = "knows this account now. A person reviews that it is let in, which may take a while: Ctrl-C breaks nothing"
+STILL_WAITS = f"{GOES_ON} Once it is agreed to, so does `fedml-infra join --continue`, by the hub's roster."
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,14 @@ class Knock:
                 ) from None
             if answer.http_status == 200:
                 return self._of(answer)
+            reviewed = answer.values.get("waits_for") == REVIEW
             if not told:
-                self.say(f"{_host(self.url)} has let this account in; its hub comes up with it …")
+                self.say(f"{_host(self.url)} {REVIEWED if reviewed else LET_IN} …")
                 told = True
             pause = _pause(retry_after)
             if time.monotonic() + pause > end:
-                raise TimedOutError(f"The hub did not come up in {self.patience:.0f} s.", fix=GOES_ON)
+                what = "Nobody has agreed to it, or the hub did not come up," if reviewed else "The hub did not come up"
+                raise TimedOutError(f"{what} in {self.patience:.0f} s.", fix=STILL_WAITS if reviewed else GOES_ON)
             self.wait(pause)
 
     def _proved(self, connection: httpx.Client) -> tuple[Answer, int | None]:

@@ -10,20 +10,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from fedml_infra.errors import ConfigurationError, FedmlError, TokenRefusedError
 from fedml_infra.model.validation import HUB_KEY
-from fedml_infra.operations.admission import Admission, Joining, PidTakenError, known_token, plan_admission
-from fedml_infra.operations.audit import Doing, audited
+from fedml_infra.operations.admission import Admission, Joining, known_token
 from fedml_infra.operations.door import RETRY_SECONDS, Prover, Reply, joining_of, replied
 from fedml_infra.operations.jobs.submit import Submitter
 from fedml_infra.operations.projects import Project, Projects
+from fedml_infra.operations.redeemed import granted_by, plan_redeeming, redeem
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.store.jobs import ADMIT
 from fedml_infra.store.service_values import Job, JobState
 from fedml_infra.store.values import Reason
 from fedml_infra.wire.answers import Answer
-from fedml_infra.wire.v2.create_policies import Asked, Granted
+from fedml_infra.wire.v2.create_policies import Asked
 from fedml_infra.wire.v2.keypairs import hub_public_key
 from fedml_infra.wire.v2.proof import Challenger
 from fedml_infra.wire.v2.roster import Roster, read_roster
@@ -81,58 +82,20 @@ class ProjectDoor:
 
     def _plan(self, project: Project, joining: Joining) -> Admission:
         topic_arn = project.workspace.topic_arn or ""
-        plan = plan_admission(project.stack.config, topic_arn, joining, self.projects.store)
-        # Whoever was admitted since the last run is not in the stack file yet.
-        now = self.projects.store.now()
-        for row in self.projects.store.tokens.list(topic_arn):
-            is_good = row.revoked_at is None and row.expires_at > now
-            if is_good and row.pid == joining.pid and row.used_by != joining.aws_id:
-                raise PidTakenError(
-                    f"The federation has a node {joining.pid} already, which is another organisation's.",
-                    fix="Join with another pid.",
-                )
-        return plan
+        return plan_redeeming(project.stack.config, topic_arn, joining, self.projects.store)
 
     def _redeem(self, project: Project, joining: Joining, plan: Admission) -> datetime:
         """When the token was redeemed first."""
-        store = self.projects.store
-
-        def redeem() -> datetime:
-            row = store.tokens.redeem(
-                joining.digest, aws_id=joining.aws_id, pid=joining.pid, public_key=joining.public_key
-            ).row
-            return row.used_at or store.now()
-
-        if plan.token.used_at is not None:
-            # Asking again is not worth an entry of the audit.
-            return redeem()
-        details = {"invite": plan.token.id, "account": joining.aws_id, "pid": joining.pid}
-        with audited(store, Doing("admit", project.stack.name, plan.token.topic_arn, details=details)):
-            since = redeem()
-        # Of two requests of one account at the same time the first may have named another node.
-        self._plan(project, joining)
-        return since
+        again = partial(self._plan, project, joining)
+        return redeem(project.stack.name, self.projects.store, joining, plan, again)
 
     def _granted(self, project: Project, joining: Joining, plan: Admission) -> Reply | None:
         """What the account was given, once the published roster has it."""
-        roster = self._roster(project)
-        entry = next((each for each in roster.members if each.aws_id == joining.aws_id), None) if roster else None
-        if roster is None or entry is None or project.workspace.roster is None:
+        roster, raw = self._roster(project), project.workspace.roster
+        granted = granted_by(roster, raw, joining, plan.rights) if roster is not None and raw is not None else None
+        if roster is None or granted is None:
             return None
-        if entry.nodes and joining.pid not in entry.nodes:
-            return None
-        if joining.public_key not in (None, entry.public_key) or not entry.rights >= plan.rights:
-            return None
-        topic_arn = roster.aws_topic_arn
-        self.projects.store.members.admitted(topic_arn, joining.aws_id, roster.fed_epoch)
-        granted = Granted(
-            fed_name=roster.fed_name,
-            aws_topic_arn=topic_arn,
-            aws_id=joining.aws_id,
-            pid=joining.pid,
-            rights=entry.rights,
-            roster=project.workspace.roster,
-        )
+        self.projects.store.members.admitted(roster.aws_topic_arn, joining.aws_id, roster.fed_epoch)
         return Reply(Answer.of(200, "The account is a member.", granted.to_map()))
 
     def _roster(self, project: Project) -> Roster | None:

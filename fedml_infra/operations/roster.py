@@ -108,19 +108,23 @@ def published_members(stack: Stack, engine: Engine, aws: Cloud) -> tuple[str, ..
     key = engine.get_secret(stack.name, HUB_KEY)
     if key is None:
         return ()
+    account = aws.account_of(Access.of(None, stack.settings), stack.config.region)
+    topic_arn = hub_resources(stack.config, account).topic_arn
+    found = published_roster(stack, aws, topic_arn, hub_public_key(key))
+    return tuple(entry.aws_id for entry in found[0].members) if found is not None else ()
+
+
+def published_roster(stack: Stack, aws: Cloud, topic_arn: str, public_key: str) -> tuple[Roster, bytes] | None:
+    """The roster that a hub has published, signed by that key, and its bytes; None for none. Errors as
+    `publish_roster`; nothing but the right to read it is needed."""
+    topic = Arn.parse(topic_arn)
+    hub = hub_resources(stack.config, topic.account)
     access = Access.of(None, stack.settings)
-    account = aws.account_of(access, stack.config.region)
-    hub = hub_resources(stack.config, account)
-    stored = aws.get_roster(access, hub.region, hub.roster_bucket, owner=account)
+    stored = aws.get_roster(access, hub.region, hub.roster_bucket, owner=topic.account)
     if stored is None:
-        return ()
-    roster = read_roster(
-        stored.body,
-        hub_public_key=hub_public_key(key),
-        fed_name=stack.config.fed_name,
-        aws_topic_arn=hub.topic_arn,
-    )
-    return tuple(entry.aws_id for entry in roster.members)
+        return None
+    found = read_roster(stored.body, hub_public_key=public_key, fed_name=stack.config.fed_name, aws_topic_arn=topic_arn)
+    return found, stored.body
 
 
 def read_hub_roster(stack: Stack, aws: Cloud, *, known_epoch: int | None = None) -> Roster:

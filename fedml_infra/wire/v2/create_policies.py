@@ -23,6 +23,9 @@ from fedml_infra.wire.invites import Token
 LARGEST_BODY = 32 * 1024
 """Bytes of a request; one with a long session token has a third of it."""
 
+REVIEW = "review"
+"""`waits_for` among the values of an answer 202: a person has to agree first."""
+
 _KINDS: Mapping[str, Any] = {"fed_req_token": Token, "aws_id": AccountId, "pid": Pid, "public_key": PublicKey}
 _OPTIONAL = "public_key"
 

@@ -1,0 +1,303 @@
+"""Invites that are redeemed against a repository whose changes are reviewed: a branch in the place of the engine.
+
+Whoever has proved its account redeems its token; the member is written on a branch that all who wait share while it is
+open, and comes to be one when a person has merged it and the pipeline has brought it up. Nothing of the engine runs
+here. What is true stands in three places that outlive this process: who redeemed a token in the store, who is proposed
+on the remote, who is a member on the published roster.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from fedml_infra.engine.project import stack_path
+from fedml_infra.engine.protocol import Engine
+from fedml_infra.engine.stack_files import StackFile
+from fedml_infra.errors import ConfigurationError, FedmlError, ResourceError
+from fedml_infra.gitops.file_secrets import FileSecrets
+from fedml_infra.gitops.git import Repository
+from fedml_infra.gitops.propose import Proposal, at_desk, listed, propose
+from fedml_infra.gitops.remotes import Remote, drop_branch, is_within
+from fedml_infra.gitops.reviews import reviews_at
+from fedml_infra.model.stack import StackConfig
+from fedml_infra.operations.admission import Joining, admit_redeemed, known_token
+from fedml_infra.operations.compare_rights import compare_rights
+from fedml_infra.operations.door import Prover, Reply, joining_of, replied
+from fedml_infra.operations.hub_change import as_if_up
+from fedml_infra.operations.load import Stack
+from fedml_infra.operations.redeemed import granted_by, plan_redeeming, redeem
+from fedml_infra.operations.tools import Cloud
+from fedml_infra.store.store import Store
+from fedml_infra.wire.answers import Answer
+from fedml_infra.wire.v2.create_policies import REVIEW, Asked
+from fedml_infra.wire.v2.proof import Challenger
+from fedml_infra.wire.v2.roster import Roster
+
+RETRY_SECONDS = 30
+"""After which who waits for a person may ask again."""
+LOOK_SECONDS = 20.0
+"""For so long what the remote said of a branch is believed, however many ask."""
+WAITS = "The account is proved. A person reviews that it is let in, and the hub comes up with it then."
+FAILED = "The account is proved, but nobody could be asked to let it in: the hub's administrator knows why."
+DECLINED = "The pull request that was to let this account in is closed, and was not merged. Ask the administrator."
+
+Published = Callable[[], tuple[Roster, bytes] | None]
+"""Reads the roster that the hub has published, and its bytes."""
+
+
+class DeclinedError(ResourceError):
+    """A pull request that was closed without a merge, or a branch that is gone."""
+
+
+def require_hub_key_in(stack: Stack) -> None:
+    """Raise ConfigurationError for a hub's file without the key that signs rosters: what is brought up from it could
+    give nobody the federation's key. `invite create` writes one where there is none."""
+    if not stack.config.has_secret("hub_key"):
+        raise ConfigurationError(
+            f"{stack.path.name} has no hub_key, as it is committed.",
+            fix="`fedml-infra invite create` writes one into the file: commit it, and have it merged first.",
+        )
+
+
+@dataclass
+class GitOpsRuns:
+    """Proposes members; one branch at a time. May be used by several threads.
+
+    `prefix` is the branch's name; where one of that name is over and still there, a number follows it. `told` is called
+    with each pull request, or where one is to be opened.
+    """
+
+    project: Path
+    stack: str
+    topic_arn: str
+    engine: Engine
+    store: Store
+    prefix: str
+    told: Callable[[Proposal], None] = lambda _: None
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _working: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _waiting: dict[str, str] = field(default_factory=dict, init=False)
+    _proposed: dict[str, str] = field(default_factory=dict, init=False)
+    _outcomes: dict[str, FedmlError] = field(default_factory=dict, init=False)
+    _looked_at: float = field(default=float("-inf"), init=False)
+
+    def propose(self, joining: Joining) -> None:
+        """See that the account, whose token is redeemed, is proposed or a member by the reviewed file.
+
+        Raises DeclinedError, once: the next call proposes it anew. Whatever git refuses goes through.
+        """
+        account = joining.aws_id
+        with self._lock:
+            self._waiting[account] = joining.pid
+        with self._working:
+            with self._lock:
+                mine = account in self._waiting
+                served, self._waiting = (self._waiting, {}) if mine else ({}, self._waiting)
+            if served:
+                self._serve(served)
+            outcome = self._outcomes.pop(account, None)
+        if outcome is not None:
+            raise outcome
+
+    def check(self) -> None:
+        """Raise what keeps any branch from being proposed, before anybody asks: no repository, no name for a branch,
+        a stack file that is not merged."""
+        repository = Repository.find(self.project)
+        with at_desk(self.project, self.prefix, base=_base(repository, Remote.of(repository))[0]):
+            self.reviewed()
+
+    def reviewed(self) -> StackConfig:
+        """What the stack file says where changes are merged into, as it was last fetched."""
+        repository = Repository.find(self.project)
+        remote = Remote.of(repository)
+        return self._config(repository, _base(repository, remote)[0])
+
+    def _serve(self, served: Mapping[str, str]) -> None:
+        """Propose these accounts, by their pids, in one commit; what goes wrong is the outcome of each."""
+        is_known = all(account in self._proposed for account in served)
+        if is_known and time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return
+        try:
+            self._look(served)
+        except FedmlError as error:
+            self._outcomes.update(dict.fromkeys(served, error))
+
+    def _look(self, served: Mapping[str, str]) -> None:
+        repository = Repository.find(self.project)
+        remote = Remote.of(repository)
+        if remote is not None:
+            remote.fetch()
+        base, into = _base(repository, remote)
+        reviewed = self._config(repository, base)
+        name, tip = self._batch(repository, remote, base, reviewed)
+        there = self._config(repository, tip) if tip is not None else None
+        for account, branch in tuple(self._proposed.items()):
+            if _has(reviewed, account, None) or (branch == name and there is not None and _has(there, account, None)):
+                continue
+            del self._proposed[account]
+            self._outcomes[account] = DeclinedError(DECLINED)
+        self._looked_at = time.monotonic()
+        open_to = [account for account in served if account not in self._outcomes]
+        for account in open_to:
+            if there is not None and _has(there, account, served[account]):
+                self._proposed[account] = name
+        new = {
+            account
+            for account in open_to
+            if account not in self._proposed and not _has(reviewed, account, served[account])
+        }
+        if new:
+            self._write(repository, name, base, into, reviewed, new)
+
+    def _write(
+        self, repository: Repository, name: str, base: str, into: str | None, reviewed: StackConfig, new: set[str]
+    ) -> None:
+        with _left_to_the_remote(repository, name), at_desk(self.project, name, base=base, into=into) as desk:
+            path = stack_path(desk.project, self.stack)
+            with FileSecrets(self.engine, path) as secrets:
+                changed = admit_redeemed(desk.project, self.stack, secrets, self.store, self.topic_arn, only=new)
+            require_hub_key_in(changed.after)
+            after = changed.after.config
+            rights = compare_rights(as_if_up(reviewed), after)
+            who = [each.who for each in rights if each.kind == "member" and each.gains]
+            whom = f"account {who[0]}" if len(who) == 1 else f"{len(who)} accounts"
+            notes = [
+                f"Account {each.aws_id} proved itself with an invite, for node {', '.join(each.nodes)}."
+                for each in after.members
+                if each.aws_id in who
+            ]
+            done = propose(desk, path, f"Let {whom} into {self.stack}", listed(rights, notes))
+        for account in new:
+            if any(each.aws_id == account for each in after.members):
+                self._proposed[account] = name
+            else:
+                self._outcomes[account] = ResourceError(f"Account {account} does not fit into {self.stack} any more.")
+        self.told(done)
+
+    def _batch(
+        self, repository: Repository, remote: Remote | None, base: str, reviewed: StackConfig
+    ) -> tuple[str, str | None]:
+        """The branch that is open, and what it ends with; or a name for a new one, and None."""
+        for number in count(1):
+            name = self.prefix if number == 1 else f"{self.prefix}-{number}"
+            tip = remote.has(name) if remote is not None else None
+            if tip is None and repository.has_branch(name):
+                tip = repository.commit_of(f"refs/heads/{name}")
+            if tip is None or self._is_open(repository, remote, name, tip, base, reviewed):
+                return name, tip
+        raise AssertionError("a name is found")
+
+    def _is_open(
+        self,
+        repository: Repository,
+        remote: Remote | None,
+        name: str,
+        tip: str,
+        base: str,
+        reviewed: StackConfig,
+    ) -> bool:
+        if is_within(repository, tip, base):
+            return False
+        # A squashed merge leaves no commit of the branch, but what it says.
+        if all(_has(reviewed, each.aws_id, None) for each in self._config(repository, tip).members):
+            return False
+        reviews = reviews_at(remote) if remote is not None else None
+        states = [each.state for each in reviews.of(name) if each.commit == tip] if reviews is not None else []
+        return not states or "open" in states
+
+    def _config(self, repository: Repository, commit: str) -> StackConfig:
+        path = stack_path(self.project, self.stack)
+        below = path.resolve().relative_to(repository.root.resolve()).as_posix()
+        entry = repository.entry(commit, below)
+        if entry is None or entry.kind != "blob":
+            raise ConfigurationError(f"{below} is not in {commit[:12]}.", fix="Commit and push it first.")
+        return StackFile(path, repository.read(entry.oid).decode("utf-8", "replace"), on_disk=None).validated()
+
+
+@dataclass(frozen=True)
+class GitOpsDoor:
+    """The door of a hub whose stack file is reviewed. May be used by several threads."""
+
+    runs: GitOpsRuns
+    published: Published
+    aws: Cloud
+    store: Store
+    challenger: Challenger = field(default_factory=Challenger)
+    on_error: Callable[[FedmlError], None] = lambda _: None
+    """Told what a joiner is not."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def create_policies(self, body: bytes, *, url: str) -> Reply:
+        """See `operations.door.Door`."""
+        return replied(body, lambda asked: self._answered(asked, url), self.on_error)
+
+    def _answered(self, asked: Asked, url: str) -> Reply:
+        joining, topic_arn = joining_of(asked), self.runs.topic_arn
+        known_token(self.store, topic_arn, joining)
+        config = self.runs.reviewed()
+        plan = plan_redeeming(config, topic_arn, joining, self.store)
+        challenge = Prover(self.aws, self.store, self.challenger, self.now).challenge(
+            asked, topic_arn=topic_arn, token_id=plan.token.id, url=url
+        )
+        if challenge is not None:
+            return challenge
+        redeem(
+            self.runs.stack,
+            self.store,
+            joining,
+            plan,
+            lambda: plan_redeeming(config, topic_arn, joining, self.store),
+        )
+        published = self.published()
+        granted = granted_by(*published, joining, plan.rights) if published is not None else None
+        if granted is not None and published is not None:
+            self.store.members.admitted(topic_arn, joining.aws_id, published[0].fed_epoch)
+            return Reply(Answer.of(200, "The account is a member.", granted.to_map()))
+        try:
+            self.runs.propose(joining)
+        except DeclinedError as error:
+            return Reply(Answer.of(503, error.what))
+        except FedmlError as error:
+            self.on_error(error)
+            return Reply(Answer.of(503, FAILED), RETRY_SECONDS)
+        return Reply(Answer.of(202, WAITS, {"waits_for": REVIEW}), RETRY_SECONDS)
+
+
+def _base(repository: Repository, remote: Remote | None) -> tuple[str, str | None]:
+    """The commit that changes are reviewed against, and the branch that they are merged into."""
+    current = repository.current_branch()
+    if remote is None:
+        return repository.commit_of("HEAD"), current
+    for branch in (current, remote.main()):
+        found = remote.has(branch) if branch is not None else None
+        if found is not None:
+            return found, branch
+    raise ConfigurationError(
+        f"{remote.name} has no branch {current or 'that is checked out'} to merge into.", fix="Push it first."
+    )
+
+
+def _has(config: StackConfig, account: str, pid: str | None) -> bool:
+    """Whether an account is a member, with that node."""
+    return any(
+        each.aws_id == account and (pid is None or not each.nodes or pid in each.nodes) for each in config.members
+    )
+
+
+@contextmanager
+def _left_to_the_remote(repository: Repository, name: str) -> Iterator[None]:
+    """The branch is the remote's alone: what was written on it here is gone afterwards, pushed or not. The store knows
+    who is to be on it; without a remote it stays."""
+    was_here = repository.has_branch(name)
+    try:
+        yield
+    finally:
+        if not was_here and Remote.of(repository) is not None and repository.has_branch(name):
+            drop_branch(repository, name, repository.commit_of(f"refs/heads/{name}"))

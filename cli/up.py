@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,14 @@ refresh_option = click.option("--refresh", is_flag=True, help="Look first at wha
 expect_option = click.option(
     "--expect-no-changes", is_flag=True, help="Exit with 7 where anything would change, as a nightly job wants it."
 )
+policy_pack_option = click.option(
+    "--policy-pack",
+    "policy_packs",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="A policy pack that the run must satisfy, as `gitops policy-pack` prints; may be given more than once.",
+)
 
 
 @click.command(
@@ -39,6 +48,7 @@ expect_option = click.option(
 @click.option("--diff", is_flag=True, help="Show every property before and after.")
 @refresh_option
 @expect_option
+@policy_pack_option
 @options.as_json
 @options.timeout
 @click.pass_context
@@ -49,6 +59,7 @@ def preview(
     diff: bool,
     refresh: bool,
     expect_no_changes: bool,
+    policy_packs: tuple[Path, ...],
     as_json: bool,
     timeout: int | None,
 ) -> None:
@@ -61,7 +72,7 @@ def preview(
 
     on = target(ctx, given, stack_option)
     before = foreseen(on)
-    run = previewed(on, before, refresh=refresh, timeout=timeout)
+    run = previewed(on, before, refresh=refresh, timeout=timeout, policy_packs=policy_packs)
     if as_json:
         print_run_json(on, run)
     else:
@@ -87,6 +98,7 @@ def preview(
 @click.option("--diff", is_flag=True, help="Show every property before and after.")
 @refresh_option
 @expect_option
+@policy_pack_option
 @options.message
 @options.as_json
 @options.timeout
@@ -103,6 +115,7 @@ def up(
     diff: bool,
     refresh: bool,
     expect_no_changes: bool,
+    policy_packs: tuple[Path, ...],
     message: str | None,
     as_json: bool,
     timeout: int | None,
@@ -122,8 +135,9 @@ def up(
     recovery = on.recovery(wait)
     before = foreseen(on) if only_preview else recovered(recovery)
     expected = before.state.counted or None
-    if only_preview or expect_no_changes or not yes:
-        run = previewed(on, before, refresh=refresh, timeout=timeout)
+    # A rule about the whole stack is judged when all has been made: so that nothing is, a preview is judged first.
+    if only_preview or expect_no_changes or policy_packs or not yes:
+        run = previewed(on, before, refresh=refresh, timeout=timeout, policy_packs=policy_packs)
         with beside(as_json):
             show_plan(run, details=diff)
             foretell_rotation(on, before)
@@ -142,7 +156,7 @@ def up(
         expected = len(run.result.changes)
     bring_up(
         on, before, as_json=as_json, refresh=refresh, message=message, timeout=timeout, expected=expected,
-        recovery=recovery,
+        recovery=recovery, policy_packs=policy_packs,
     )  # fmt: skip
 
 
@@ -156,11 +170,13 @@ def bring_up(
     timeout: int | None = None,
     expected: int | None = None,
     recovery: Recovery | None = None,
+    policy_packs: tuple[Path, ...] = (),
 ) -> Run:
     """Run `up` with progress, and print at the end what there is."""
     run = brought_up(
-        on, before, refresh=refresh, message=message, timeout=timeout, expected=expected, recovery=recovery
-    )
+        on, before, refresh=refresh, message=message, timeout=timeout, expected=expected, recovery=recovery,
+        policy_packs=policy_packs,
+    )  # fmt: skip
     if as_json:
         print_run_json(on, run)
     else:
@@ -179,6 +195,7 @@ def brought_up(
     timeout: int | None = None,
     expected: int | None = None,
     recovery: Recovery | None = None,
+    policy_packs: tuple[Path, ...] = (),
 ) -> Run:
     """The same, with nothing on standard output."""
     from fedml_infra.engine.protocol import RunOptions
@@ -189,7 +206,10 @@ def brought_up(
     from .recorded import recorded
 
     with recorded(on) as doing, progress(f"Bringing {on.name} up", on) as view:
-        wanted = RunOptions(refresh=refresh, message=message, timeout=timeout, expected=expected, on_event=view)
+        wanted = RunOptions(
+            refresh=refresh, message=message, timeout=timeout, expected=expected, on_event=view,
+            policy_packs=policy_packs,
+        )  # fmt: skip
         run = run_up(recovery or on.recovery(), before, wanted)
         made = run.result.outputs.get("federation") or {}
         doing.topic_arn, doing.account = made.get("topic_arn"), before.accounts.own
@@ -230,15 +250,18 @@ def looked(on: Target) -> Before:
     return look_before(on.stack, on.engine, on.tools.aws)
 
 
-def previewed(on: Target, before: Before, *, refresh: bool, timeout: int | None) -> Run:
+def previewed(
+    on: Target, before: Before, *, refresh: bool, timeout: int | None, policy_packs: tuple[Path, ...] = ()
+) -> Run:
     """The preview, with progress."""
     from fedml_infra.engine.protocol import RunOptions
     from fedml_infra.operations.up import preview as run_preview
 
     with progress(f"Previewing {on.name}", on) as view:
         wanted: RunOptions = RunOptions(
-            refresh=refresh, timeout=timeout, expected=before.state.counted or None, on_event=_quiet(view)
-        )
+            refresh=refresh, timeout=timeout, expected=before.state.counted or None, on_event=_quiet(view),
+            policy_packs=policy_packs,
+        )  # fmt: skip
         run = run_preview(on.stack, before, on.engine, wanted)
     say_diagnostics(run.result)
     return run

@@ -253,7 +253,9 @@ def classify(failure: Failure) -> FedmlError:
     mandatory = [found for found in failure.violations if found.severity == "mandatory"]
     if mandatory:
         told = "\n".join(f"  {label(found.urn) + ': ' if found.urn else ''}{found.message}" for found in mandatory)
-        return PolicyError(f"A policy forbids this:\n{told}", fix="Change the stack file; nothing was changed in AWS.")
+        changed = f"{failure.done} resources were settled before" if failure.done and failure.operation == "up" else ""
+        what = f"A policy forbids this:\n{told}"
+        return PolicyError(what, fix=f"Change the stack file; {changed or 'nothing was changed in AWS'}.")
     for pattern, make in TABLE:
         match = pattern.search(failure.text)
         if match:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fedml_infra.engine.locks import LockHolder
-from fedml_infra.errors import NetworkError
+from fedml_infra.engine.protocol import RunOptions, RunResult
+from fedml_infra.errors import NetworkError, PolicyError
 from fedml_infra.operations.state import TOPIC
 from tests.cli.conftest import Run
 from tests.operations.worlds import HUB_FILE, MEMBER, OTHER, OWN, World
@@ -143,3 +145,40 @@ def test_a_lock_ends_with_4(up: World, run: Run) -> None:
     up.engine.lock("cardio", LockHolder("ada", "laptop", 4711, "2026-01-01"))
     done = run("up", "--yes")
     assert done.code == 4
+
+
+def test_with_a_policy_pack_nothing_is_made_before_a_preview_has_passed_it(
+    here: World, run: Run, tmp_path: Path
+) -> None:
+    here.write()
+    asked: list[RunOptions] = []
+    real = here.engine.preview
+
+    def preview(stack: str, options: RunOptions) -> RunResult:
+        asked.append(options)
+        if len(asked) == 1:
+            raise PolicyError("A policy forbids this")
+        return real(stack, options)
+
+    here.engine.preview = preview  # type: ignore[method-assign]
+    assert run("up", "--yes", "--policy-pack", str(tmp_path)).code == 5
+    assert not here.engine.exists("cardio")
+    assert run("up", "--yes", "--policy-pack", str(tmp_path)).code == 0
+    assert here.engine.outputs("cardio")
+    assert [each.policy_packs for each in asked] == [(tmp_path,), (tmp_path,)]
+
+
+def test_up_itself_is_held_to_the_policy_pack(here: World, run: Run, tmp_path: Path) -> None:
+    here.write()
+    asked: list[RunOptions] = []
+    real = here.engine.up
+    here.engine.up = lambda stack, options: asked.append(options) or real(stack, options)  # type: ignore[func-returns-value,method-assign]
+    assert run("up", "--yes", "--policy-pack", str(tmp_path)).code == 0
+    assert {each.policy_packs for each in asked} == {(tmp_path,)}
+
+
+def test_a_policy_pack_that_is_not_there_is_told(here: World, run: Run, tmp_path: Path) -> None:
+    here.write()
+    done = run("preview", "--policy-pack", str(tmp_path / "absent"))
+    assert done.code == 2
+    assert "absent" in done.err

@@ -78,7 +78,7 @@ aws.iam.Policy("good", name="good", policy=written({"Effect": "Allow", "Action":
 """
 
 LATE = """
-letters = aws.sqs.Queue("letters", name="late_letters", sqs_managed_sse_enabled=True)
+letters = aws.sqs.Queue("late_letters", name="late_letters", sqs_managed_sse_enabled=True)
 queue = aws.sqs.Queue("late", name="late_queue", sqs_managed_sse_enabled=True,
     redrive_policy=letters.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})))
 aws.sqs.QueuePolicy("late", queue_url=queue.url, policy=queue.arn.apply(lambda arn: written(

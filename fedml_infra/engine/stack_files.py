@@ -82,6 +82,18 @@ class StackFile:
         _lines("", self._config, found)
         return found
 
+    @property
+    def rest(self) -> dict[str, Any]:
+        """What stands beside `config`: how the stack's secrets are encrypted, by the engine's names."""
+        return {str(key): plain(value) for key, value in (self._document or {}).items() if key != "config"}
+
+    @property
+    def rest_lines(self) -> dict[str, int]:
+        """1-based lines of the keys of `rest`."""
+        found: dict[str, int] = {}
+        _lines("", self._document, found)
+        return {key: found[key] for key in self.rest if key in found}
+
     def validated(self) -> StackConfig:
         """What the file says. ConfigurationError with every mistake and its line. Secrets stay encrypted."""
         return validate(self.config, stack=self.stack, lines=self.lines, source=str(self.path))
@@ -178,13 +190,10 @@ class StackFile:
             edited = StackFile(self.path, text, on_disk=None)
         except ConfigurationError:
             return False
-        if not equal(edited.config, expected) or edited._rest() != self._rest():
+        if not equal(edited.config, expected) or edited.rest != self.rest:
             return False
         self._text, self._document, self._config = edited._text, edited._document, edited._config
         return True
-
-    def _rest(self) -> dict[str, Any]:
-        return {str(key): plain(value) for key, value in (self._document or {}).items() if key != "config"}
 
 
 def stack_files(project_dir: Path) -> dict[str, Path]:

@@ -95,7 +95,7 @@ def validate(
         fix = f"set fed_name: {stack}, or rename the stack and its file"
         found.append(Finding(("fed_name",), f"is {good['fed_name']!r}, and the stack is called {stack!r}", fix))
     if found:
-        told = [_problem(finding, lines) for finding in _sorted(found)]
+        told = [problem_of(finding, lines) for finding in _sorted(found)]
         if lines is not None:
             told.sort(key=lambda problem: (problem.line is None, problem.line))
         raise ConfigurationError(_headline(len(found), source, stack), told)
@@ -249,7 +249,8 @@ def _example_at(path: Path) -> str | None:
     return f"write {name}: {example if isinstance(example, str) else json.dumps(example)}"
 
 
-def _problem(finding: Finding, lines: Mapping[str, int] | None) -> Problem:
+def problem_of(finding: Finding, lines: Mapping[str, int] | None) -> Problem:
+    """The finding as a person is told it, with its line where that is known."""
     path: Path = (REGION_KEY, *finding.path[1:]) if finding.path[0] == "region" else finding.path
     return Problem(dotted(path), finding.what, finding.fix, _line(path, lines or {}))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fedml_infra.errors import PolicyError
 from fedml_infra.model.arns import Arn, role_arn
 from fedml_infra.model.fields import Sharing
 from fedml_infra.model.resources import HubResources, NodeResources, grants, hub_resources, node_resources
@@ -31,6 +32,17 @@ def stack_policies(config: StackConfig, *, account: str, node_accounts: Mapping[
     for each in found:
         check_size(each.kind, each.document)
     return found
+
+
+def too_large(
+    config: StackConfig, *, account: str, node_accounts: Mapping[str, str]
+) -> Iterator[tuple[NamedDocument, PolicyError]]:
+    """The documents that AWS would refuse for their size, all of them; sizes are the same for any twelve digits."""
+    for each in _documents(config, account, node_accounts):
+        try:
+            check_size(each.kind, each.document)
+        except PolicyError as error:
+            yield each, error
 
 
 def stack_operator_policies(

@@ -143,8 +143,7 @@ def test_each_job_has_these_rights_and_no_more() -> None:
         "pull-request/preview": {**read, "id-token": "write"},
         "pull-request/comment": {**read, "pull-requests": "write"},
         "apply/apply": {"contents": "write", "pull-requests": "write", "id-token": "write", "actions": "read"},
-        "drift/drift": {**read, "id-token": "write"},
-        "drift/issue": {**read, "issues": "write"},
+        "drift/drift": {**read, "id-token": "write", "issues": "write"},
     }
 
 

@@ -15,21 +15,11 @@ from tests.operations.worlds import HUB_FILE
 KMS = "AQICAHh" + "x1Y2z3" * 20
 
 
-KEY_ARN = "arn:aws:kms:us-east-1:999999999999:key/mrk-1234abcd12ab34cd56ef1234567890ab"
-
-
 def crowded() -> str:
-    """A file that is right in all its values; so many accounts read by it that no key policy names them all."""
-    lines = [HUB_FILE.partition("  fedml-infra:members:")[0] + f"  fedml-infra:kms_key_arn: {KEY_ARN}"]
-    lines += ["  fedml-infra:message_filter: none", "  fedml-infra:sharing: bucket_policy", "  fedml-infra:members:"]
-    lines += [f'    - aws_id: "{200_000_000_000 + at}"' for at in range(600)]
-    lines.append("  fedml-infra:nodes:")
-    role = "{{assume_role: 'arn:aws:iam::{}:role/deploy'}}"
-    lines += [
-        f"    - {{pid: n{at}, s3_bucket: crowded-{at}, account: {role.format(300_000_000_000 + at)}}}"
-        for at in range(100, 500)
-    ]
-    return "\n".join(lines) + "\n"
+    """A file that is right in all its values; its bucket's policy names more readers than AWS takes."""
+    members = "".join(f'    - aws_id: "{200_000_000_000 + at}"\n' for at in range(600))
+    text = HUB_FILE.replace('    - aws_id: "222222222222"\n', members).replace("/updates", "/" + "x" * 500)
+    return text + "  fedml-infra:message_filter: none\n  fedml-infra:sharing: bucket_policy\n"
 
 
 @pytest.fixture
@@ -154,8 +144,8 @@ def test_a_policy_that_aws_would_refuse_is_a_policy_error(project: Path) -> None
     found = only(project)
     assert (found.problems, isinstance(found.error, PolicyError)) == ((), True)
     (refused,) = found.refused
-    assert refused.line == crowded().split("\n").index(f"  fedml-infra:kms_key_arn: {KEY_ARN}") + 1
-    assert "AWS takes 32,768" in refused.message
+    assert (refused.key, refused.line) == ("nodes[0].s3_bucket", 609)
+    assert "AWS takes 20,480" in refused.message
     assert "would fit" in (refused.fix or "")
     assert found.as_json()["problems"][0]["kind"] == "policy"
 

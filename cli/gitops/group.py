@@ -7,13 +7,20 @@ import click
 from ..lazy import Entry, LazyGroup
 
 SECTIONS: dict[str, dict[str, Entry]] = {
-    "On a pull request": {},
-    "On a merge": {},
-    "Every night": {},
+    "On a pull request": {
+        "changed": Entry("gitops.changed", "changed", "Which stacks a change touches."),
+    },
+    "On a merge": {
+        "apply": Entry("gitops.apply", "apply", "Bring up the stacks that a merged change touches."),
+    },
+    "Every night": {
+        "drift": Entry("gitops.drift", "drift", "What in AWS is no longer as any stack made it."),
+    },
     "Setting up": {
         "policy-pack": Entry(
             "gitops.policy_pack", "policy_pack", "The house's rules as a Pulumi policy pack, for any stack."
         ),
+        "render": Entry("gitops.render", "render", "Resources for what else brings stacks up."),
         "role": Entry("gitops.role", "role", "The least rights of a pipeline's role, and its trust."),
     },
 }

@@ -121,7 +121,9 @@ class Applying:
             if begun and stack.path.read_bytes() != keeper.before:
                 keeper.keep()
             with self.watch(stack) as how:
-                wanted = replace(how, plan=plan, expected=before.state.counted or None)
+                # A plan is of what the state says: what a look at AWS adds is not in it.
+                refresh = how.refresh and plan is None
+                wanted = replace(how, plan=plan, refresh=refresh, expected=before.state.counted or None)
                 run = up(recovery, before, wanted, keep=keeper.keep)
         return Outcome(change.name, change.status, run, keeper.kept)
 

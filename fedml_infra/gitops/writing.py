@@ -25,8 +25,8 @@ def push_commit(
 ) -> None:
     """Have the remote's branch be that commit, which follows what is there.
 
-    `instead_of`: the commit that the branch must be at, and that need not be followed. GitFailedError where the remote does
-    not take it.
+    `instead_of`: the commit that the branch must be at, and that need not be followed. GitFailedError where the
+    remote does not take it.
     """
     ref = f"refs/heads/{branch}"
     lease = [f"--force-with-lease={ref}:{instead_of}"] if instead_of is not None else []

@@ -42,6 +42,12 @@ def test_a_wrong_option_writes_nothing(here: World, run: Run, tmp_path: Path) ->
     assert not (tmp_path / "federations").exists()
 
 
+def test_the_fresh_repository_passes_the_check(here: World, run: Run) -> None:
+    run("init", "federations")
+    done = run("check", "-C", "federations")
+    assert done.code == 0, done.err
+
+
 def test_a_stack_in_it_passes_the_check(here: World, run: Run, tmp_path: Path) -> None:
     run("init", "federations", "--ci", "none")
     (tmp_path / "federations" / "stacks" / "Pulumi.cardio.yaml").write_text(HUB_FILE)

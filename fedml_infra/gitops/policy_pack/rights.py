@@ -28,7 +28,7 @@ from fedml_infra.gitops.policy_pack.seen import (
 )
 from fedml_infra.model.arns import Arn
 from fedml_infra.model.ciphertext import Ciphertext
-from fedml_infra.model.names import queue_name
+from fedml_infra.model.names import node_policy_name, queue_name
 from fedml_infra.model.stack import Node, StackConfig
 from fedml_infra.model.validation import NAMESPACE, from_engine_config, validate
 from fedml_infra.policies.comparison import How, Shift, compare
@@ -36,6 +36,7 @@ from fedml_infra.policies.document import Kind, NamedDocument
 from fedml_infra.policies.stack_policies import stack_policies
 
 _ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+_POLICY = "aws:iam/policy:Policy"
 _SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 _MEND = (
     "Make the policy as the stack file says (`fedml-infra policies show STACK` prints it), or change `members` and "
@@ -81,9 +82,8 @@ def rights_are_as_configured(stack: Stack, configuration: Configuration, name: s
     if isinstance(own, Finding):
         yield own
         return
-    accounts = {
-        node.pid: _account_of(node, config, stack) or (own if node.account is None else None) for node in config.nodes
-    }
+    # A node without an account of its own is the stack's, whatever is declared for it.
+    accounts = {node.pid: own if node.account is None else _account_of(node, config, stack) for node in config.nodes}
     told = {pid: account for pid, account in accounts.items() if account is not None}
     if len(told) < len(accounts):
         missing = ", ".join(pid for pid in accounts if pid not in told)
@@ -110,9 +110,8 @@ def _sealed(values: Mapping[str, str | Ciphertext]) -> dict[str, Ciphertext]:
 def _own_account(stack: Stack, config: StackConfig) -> str | Finding:
     """The account that the stack runs in: its topic's, or of a joiner its first node's."""
     if not config.is_hub:
-        found = [_account_of(node, config, stack) for node in config.nodes]
-        # Of a joiner nothing turns on it but what its nodes without an account of their own have.
-        return next((each for each in found if each), config.topic_account or "") or Finding(
+        own = sorted(config.nodes, key=lambda node: node.account is not None)
+        return next((found for node in own if (found := _account_of(node, config, stack))), None) or Finding(
             "",
             "The account of the stack is told by no resource that is known yet",
             "It is judged during `up`",
@@ -146,16 +145,18 @@ def _account_of(node: Node, config: StackConfig, stack: Stack) -> str | None:
     queue = queue_name(config.fed_name, node.pid)
     arns = [arn for each in stack.of(_SUBSCRIPTION) for arn in each.known("endpoint")]
     arns += [arn for each in stack.of(QUEUE) for arn in each.known("arn")]
-    for arn in arns:
-        if arn.startswith("arn:") and arn.rpartition(":")[2] == queue:
-            return arn.split(":")[4]
+    found = {arn.split(":")[4] for arn in arns if arn.startswith("arn:") and arn.rpartition(":")[2] == queue}
+    policy = node_policy_name(config.fed_name, node.pid)
+    # Of a node without a queue, whose bucket is adopted, it is all that tells.
+    found |= {
+        arn.split(":")[4] for each in stack.of(_POLICY) if policy in each.known("name") for arn in each.known("arn")
+    }
     for each in stack.of(_ENCRYPTION):
-        if node.s3_bucket.bucket in each.known("bucket") or each.links.get("bucket", frozenset()) & _buckets(
-            node, stack
-        ):
-            for account in each.known("expectedBucketOwner"):
-                return account
-    return None
+        made_from = each.links.get("bucket", frozenset())
+        if node.s3_bucket.bucket in each.known("bucket") or made_from & _buckets(node, stack):
+            found |= each.known("expectedBucketOwner")
+    # Where two are told, neither is believed.
+    return found.pop() if len(found) == 1 else None
 
 
 def _buckets(node: Node, stack: Stack) -> frozenset[str]:

@@ -31,6 +31,7 @@ class Run:
 
     def __init__(self) -> None:
         self.stack = ""
+        self.is_preview = True
         self.configuration = Configuration({})
         self.inputs: dict[str, Mapping[str, Any]] = {}
         """By URN: what the program asks for. A stack is judged by it, as its resources come with their outputs, in
@@ -45,6 +46,7 @@ class Servicer(servicing._PolicyAnalyzerServicer):  # type: ignore[misc]
 
     def ConfigureStack(self, request: Any, context: Any) -> Any:
         RUN.stack = request.stack
+        RUN.is_preview = request.dry_run
         RUN.configuration = Configuration.of(dict(request.config), frozenset(request.config_secret_keys))
         return super().ConfigureStack(request, context)
 
@@ -82,9 +84,7 @@ def _stack(args: Any) -> Stack:
 
 def _of_resource(rule: ResourceRule) -> Any:
     def validate(args: Any, report: Report) -> None:
-        for finding in rule.judge(_resource(args)):
-            if finding.known:
-                report(str(finding))
+        _report((each for each in rule.judge(_resource(args)) if each.known or not RUN.is_preview), report)
 
     return sdk.ResourceValidationPolicy(
         name=rule.name, description=rule.says, validate=validate, enforcement_level=sdk.EnforcementLevel.MANDATORY
@@ -93,17 +93,18 @@ def _of_resource(rule: ResourceRule) -> Any:
 
 def _of_stack(rule: StackRule) -> Any:
     def validate(args: Any, report: Report) -> None:
-        _report(rule.judge(_stack(args)), report, known=True)
+        # When all has been made, what still cannot be told is refused: nothing passes for being obscure.
+        findings = rule.judge(_stack(args))
+        _report((each for each in findings if each.known or not RUN.is_preview), report)
 
     return sdk.StackValidationPolicy(
         name=rule.name, description=rule.says, validate=validate, enforcement_level=sdk.EnforcementLevel.MANDATORY
     )
 
 
-def _report(findings: Iterable[Finding], report: Report, *, known: bool) -> None:
+def _report(findings: Iterable[Finding], report: Report) -> None:
     for finding in dict.fromkeys(findings):
-        if finding.known is known:
-            report(str(finding), finding.urn or None)
+        report(str(finding), finding.urn or None)
 
 
 def _rights(stack: Stack) -> Iterator[Finding]:
@@ -111,13 +112,15 @@ def _rights(stack: Stack) -> Iterator[Finding]:
 
 
 def _not_known(args: Any, report: Report) -> None:
-    resource = _resource(args)
-    _report((found for rule in RESOURCE_RULES for found in rule.judge(resource)), report, known=False)
+    if RUN.is_preview:
+        resource = _resource(args)
+        _report((found for rule in RESOURCE_RULES for found in rule.judge(resource) if not found.known), report)
 
 
 def _not_known_of_stack(args: Any, report: Report) -> None:
-    stack = _stack(args)
-    _report((found for rule in _STACK_RULES for found in rule.judge(stack)), report, known=False)
+    if RUN.is_preview:
+        stack = _stack(args)
+        _report((found for rule in _STACK_RULES for found in rule.judge(stack) if not found.known), report)
 
 
 _STACK_RULES = (*STACK_RULES, StackRule(*MEMBERS_RIGHTS, _rights))

@@ -71,9 +71,9 @@ HEADINGS = {
 @click.option(
     "--wait-admitted",
     type=click.FloatRange(min=0),
-    default=0.0,
     metavar="SECONDS",
-    help="With --continue: wait so long to be admitted.",
+    help="Wait so long to be admitted: half an hour at the administrator's server unless told, as a person may have to "
+    "agree there; not at all with --continue.",
 )
 @click.option(
     "--protect/--no-protect",
@@ -118,8 +118,8 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
         if idle := [spelt[name] for name in used if name not in fits]:
             raise click.UsageError(f"{', '.join(idle)}: not with --continue; the stack file says all that.", ctx)
         return
-    if "wait_admitted" in used:
-        raise click.UsageError("--wait-admitted goes with --continue.", ctx)
+    if "wait_admitted" in used and given["request_out"] is not None:
+        raise click.UsageError("--wait-admitted does nothing with --request-out, which waits for nobody.", ctx)
     if given["stack_option"] is not None:
         raise click.UsageError("-s goes with --continue: the stack is named after the invite's federation.", ctx)
 
@@ -131,6 +131,7 @@ def _begin(ctx: click.Context, given: Mapping[str, Any]) -> None:
     from fedml_infra.operations.create import existing, write_stack
     from fedml_infra.operations.hand_in import hand_in, look_in
     from fedml_infra.operations.join import JoinRequested, plan_join, require_usable
+    from fedml_infra.operations.knock import PATIENCE_SECONDS
     from fedml_infra.operations.load import Stack
     from fedml_infra.operations.up import look_new
 
@@ -187,7 +188,8 @@ def _begin(ctx: click.Context, given: Mapping[str, Any]) -> None:
             if given["as_json"]:
                 print_json({**document, "request": str(out)})
             return
-        hand_in(plan, path, engine, tools.aws, is_new=before is None, say=say)
+        patience = PATIENCE_SECONDS if given["wait_admitted"] is None else given["wait_admitted"]
+        hand_in(plan, path, engine, tools.aws, is_new=before is None, say=say, patience=patience)
         _finish(ctx, given, project, plan.stack, engine, tools, document)
 
 
@@ -212,7 +214,7 @@ def _go_on(ctx: click.Context, given: Mapping[str, Any]) -> None:
     pid = stack.config.nodes[0].pid
     with recorded(Target(project, stack, engine, tools), account=accounts[pid], pid=pid):
         if not before.has_key:
-            roster = awaited_roster(stack, tools.aws, accounts[pid], patience=given["wait_admitted"], say=say)
+            roster = awaited_roster(stack, tools.aws, accounts[pid], patience=given["wait_admitted"] or 0.0, say=say)
             take_roster(stack, engine, accounts, roster)
             say(f"Admitted: {path} has the federation's key.")
         document = {"stack": name, "file": str(path), "account": accounts[pid], "pid": pid, "waits": False}

@@ -131,7 +131,7 @@ def reviewed_door(
     require_hub_key_in(on.stack)
     with FileSecrets(on.engine, on.stack.path) as secrets:
         public_key = hub_public_key(secrets.get_secrets(on.name, (HUB_KEY,))[HUB_KEY])
-    runs = GitOpsRuns(on.project, on.name, topic, on.engine, store, given["branch"], told=proposed)
+    runs = GitOpsRuns(on.project, on.name, topic, on.engine, store, given["branch"], told=proposed, on_error=told)
     runs.check()
 
     def published() -> tuple[Roster, bytes] | None:

@@ -81,6 +81,8 @@ class GitOpsRuns:
     store: Store
     prefix: str
     told: Callable[[Proposal], None] = lambda _: None
+    on_error: Callable[[FedmlError], None] = lambda _: None
+    """Told what no joiner's answer depends on."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _working: threading.Lock = field(default_factory=threading.Lock, init=False)
     _waiting: dict[str, str] = field(default_factory=dict, init=False)
@@ -127,7 +129,12 @@ class GitOpsRuns:
         try:
             self._look(served)
         except FedmlError as error:
-            self._outcomes.update(dict.fromkeys(served, error))
+            # Who is proposed already waits for a person, and not for what failed here.
+            failed = [account for account in served if account not in self._proposed]
+            self._outcomes.update(dict.fromkeys(failed, error))
+            if not failed:
+                self._looked_at = time.monotonic()
+                self.on_error(error)
 
     def _look(self, served: Mapping[str, str]) -> None:
         repository = Repository.find(self.project)
@@ -255,7 +262,7 @@ class GitOpsDoor:
             plan,
             lambda: plan_redeeming(config, topic_arn, joining, self.store),
         )
-        published = self.published()
+        published = self._published()
         granted = granted_by(*published, joining, plan.rights) if published is not None else None
         if granted is not None and published is not None:
             self.store.members.admitted(topic_arn, joining.aws_id, published[0].fed_epoch)
@@ -268,6 +275,14 @@ class GitOpsDoor:
             self.on_error(error)
             return Reply(Answer.of(503, FAILED), RETRY_SECONDS)
         return Reply(Answer.of(202, WAITS, {"waits_for": REVIEW}), RETRY_SECONDS)
+
+    def _published(self) -> tuple[Roster, bytes] | None:
+        try:
+            return self.published()
+        except FedmlError as error:
+            # Who waits for days is not to be turned away by a minute of AWS's.
+            self.on_error(error)
+            return None
 
 
 def _base(repository: Repository, remote: Remote | None) -> tuple[str, str | None]:

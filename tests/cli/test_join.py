@@ -383,7 +383,7 @@ def test_a_hub_continues_no_join(hub: Gate, insel: Side) -> None:
     "arguments",
     [
         ("join", "--continue", "--pid", "x"),
-        ("join", "x", "--wait-admitted", "1"),
+        ("join", "x", "--wait-admitted", "1", "--request-out", "y"),
         ("join", "x", "-s", "cardio"),
         ("admit",),
         ("admit", "a", "b", "c"),

@@ -2,88 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from fedml_infra.engine.protocol import RunOptions
-from fedml_infra.errors import FedmlError, ResourceError, TimedOutError, TokenRefusedError
-from fedml_infra.gitops.admitting import GitOpsDoor, GitOpsRuns
-from fedml_infra.model.validation import HUB_KEY
-from fedml_infra.operations.load import load_stack
-from fedml_infra.operations.roster import published_roster
+from fedml_infra.errors import FedmlError, NetworkError, TimedOutError, TokenRefusedError
+from fedml_infra.gitops.admitting import GitOpsRuns
 from fedml_infra.operations.up import recovered_before, up
-from fedml_infra.store.place import StorePlace
-from fedml_infra.store.store import open_store
 from fedml_infra.wire.tokens import digest, token_id
-from fedml_infra.wire.v2.keypairs import hub_public_key
-from tests.gitops.proposals import GITHUB, Host, Reviewed, host, reviewed
+from tests.gitops.proposals import Host, host
+from tests.gitops.reviewing import BRANCH, Repo, opened
 from tests.operations.federations import ENTRY, TOPIC
-from tests.operations.joins import INSEL, USZ, Gate
-
-BRANCH = "fedml-infra/admit-cardio"
-
-
-@dataclass
-class Repo:
-    """A door that writes branches, and the person who reviews them."""
-
-    there: Reviewed
-    gate: Gate
-    runs: GitOpsRuns
-    said: list[str] = field(default_factory=list)
-
-    def knock(self, account: str = INSEL, pid: str = "insel", *, patience: float = 0.0) -> Callable[[], str]:
-        """Somebody who asks with an invite of its own, the same at each call; what comes of it in a word."""
-        whole = replace(self.gate.knock(self.gate.invite(), account, pid), patience=patience, say=self.said.append)
-
-        def ask() -> str:
-            try:
-                return f"granted {whole.granted().aws_id}"
-            except TimedOutError:
-                return "waits"
-            except ResourceError as error:
-                return error.what
-
-        return ask
-
-    def apply(self) -> None:
-        """The pipeline: what is merged is brought up."""
-        self.there.checkout.git("pull", "--quiet", "--ff-only")
-        recovery = self.there.party.recovery()
-        up(recovery, recovered_before(recovery), RunOptions())
-
-    def look_anew(self) -> None:
-        """The remote is asked again at the next call."""
-        self.runs._looked_at = float("-inf")
-
-
-def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, *, remote: str | None = GITHUB, members: str = "") -> Repo:
-    there = reviewed(folder, members=members, remote=remote)
-    party, world = there.party, there.party.world
-    store = open_store(StorePlace(folder / "store", None))
-    runs = GitOpsRuns(world.project, "cardio", TOPIC, world.engine, store, BRANCH)
-    signer = party.key(HUB_KEY)
-    assert signer is not None
-    public_key, stack = hub_public_key(SecretStr(signer)), load_stack(world.project, "cardio")
-    told: list[str] = []
-    door = GitOpsDoor(
-        runs,
-        lambda: published_roster(stack, world.aws, TOPIC, public_key),
-        world.aws,
-        store,
-        on_error=lambda error: told.append(str(error)),
-    )
-    return Repo(there, Gate(party, store, door, None, told), runs)  # type: ignore[arg-type]
+from tests.operations.joins import INSEL, USZ
 
 
 @pytest.fixture
-def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo]:
-    made = opened(tmp_path, monkeypatch)
+def repo(tmp_path: Path) -> Iterator[Repo]:
+    made = opened(tmp_path)
     yield made
     made.gate.store.close()
 
@@ -235,8 +174,8 @@ def test_a_changed_remote_is_what_counts_and_not_what_is_checked_out(repo: Repo,
     assert "m30" in repo.there.of(BRANCH)
 
 
-def test_without_a_remote_the_branch_is_made_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = opened(tmp_path, monkeypatch, remote=None)
+def test_without_a_remote_the_branch_is_made_here(tmp_path: Path) -> None:
+    made = opened(tmp_path, remote=None)
     ask = made.knock()
     assert (ask(), ask()) == ("waits", "waits")
     made.there.checkout.git("merge", "--quiet", BRANCH)
@@ -246,10 +185,8 @@ def test_without_a_remote_the_branch_is_made_here(tmp_path: Path, monkeypatch: p
     made.gate.store.close()
 
 
-def test_a_member_that_joins_again_with_another_node_keeps_the_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = opened(tmp_path, monkeypatch, members=ENTRY)
+def test_a_member_that_joins_again_with_another_node_keeps_the_first(tmp_path: Path) -> None:
+    made = opened(tmp_path, members=ENTRY)
     assert made.knock(INSEL, "second")() == "waits"
     assert "nodes: [insel, second]" in made.there.of(BRANCH)
     made.gate.store.close()
@@ -262,3 +199,20 @@ def test_what_keeps_it_from_proposing_is_said_before_anybody_asks(repo: Repo) ->
         replace(repo.runs, prefix="a..b").check()
     with pytest.raises(FedmlError, match="checked out"):
         replace(repo.runs, prefix="main").check()
+
+
+def test_who_waits_for_a_person_is_not_turned_away_by_what_fails_meanwhile(repo: Repo, gh: Host) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise NetworkError("AWS is away")
+
+    ask = repo.knock()
+    ask()
+    away = repo.there.bare.root.rename(repo.there.bare.root.with_name("away"))
+    repo.there.party.world.aws.get_roster = down  # type: ignore[method-assign,assignment]
+    repo.look_anew()
+    assert ask() == "waits"
+    assert any("AWS is away" in line for line in repo.gate.told)
+    assert any("cannot be fetched from" in line for line in repo.gate.told)
+    away.rename(repo.there.bare.root)
+    repo.look_anew()
+    assert ask() == "waits"

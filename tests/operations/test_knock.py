@@ -21,6 +21,7 @@ from fedml_infra.errors import (
     NetworkError,
     ProofRefusedError,
     ResourceError,
+    TimedOutError,
     TokenRefusedError,
 )
 from fedml_infra.model.proof import Challenge, Proof
@@ -95,6 +96,16 @@ def test_202_is_waited_for_as_long_as_it_says_within_bounds() -> None:
     given = knock(after_challenge(*answers, answered(200, GRANTED.to_map())))
     assert Knock(**{**vars(given), "wait": pauses.append}).granted() == GRANTED
     assert pauses == [7, 1, 60, 1, 1]
+
+
+def test_a_person_who_reviews_is_named_and_so_is_what_goes_on_later() -> None:
+    said: list[str] = []
+    waits = answered(202, {"waits_for": "review"}, **{"Retry-After": "30"})
+    with pytest.raises(TimedOutError) as raised:
+        knock(after_challenge(waits), say=said.append, patience=10.0).granted()
+    assert "A person reviews" in said[0]
+    assert "Nobody has agreed" in raised.value.what
+    assert "join --continue" in str(raised.value.fix)
 
 
 @pytest.mark.parametrize("url", ["http://fed.example.org/x", "http://127.0.0.1.example.org/x", "http://10.0.0.1/x"])

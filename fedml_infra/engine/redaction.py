@@ -44,6 +44,9 @@ _PATTERNS = (
     re.compile(r"(?i)(authorization\"?)(\s*[:=]\s*\"?)(?:bearer|basic|token)\s+[^\s\"',]+"),
     # Pulumi Cloud's access tokens.
     re.compile(r"\bpul-[0-9a-f]{40}\b"),
+    # What the engine says of a resource that is not as its plan has it: every property with its value, and secrets in
+    # the clear. The first one's name is left.
+    re.compile(r"(violates plan: properties changed: )((?:[+~=-]+\w+)?).*", re.DOTALL),
     # A password in an address.
     re.compile(r"(://[^/\s:@]+)(:)[^/\s@]+(?=@)"),
 )

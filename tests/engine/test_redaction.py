@@ -46,6 +46,16 @@ def test_what_looks_like_a_credential_is_hidden(text):
         assert secret not in told
 
 
+@pytest.mark.parametrize("begin", ["++value[", "~~value[", "", "=+value{"])
+def test_of_what_is_not_as_its_plan_has_it_no_value_is_told(begin):
+    told = Redactor()(
+        f"resource urn:x violates plan: properties changed: {begin}{{&{{{{two\nlines}}}}}}!={{other}}], ==b[1]"
+    )
+    assert told.startswith("resource urn:x violates plan: properties changed: ") and told.endswith(HIDDEN)
+    assert not any(secret in told for secret in ("two", "lines", "other"))
+    assert Redactor()(told) == told
+
+
 def test_arns_account_ids_and_plain_words_stay():
     text = "arn:aws:sqs:eu-west-1:222222222222:cardio_insel: a token id, the session, us-east-1"
     assert Redactor(["short"])(text) == text

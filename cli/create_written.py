@@ -22,11 +22,13 @@ def create_written(
     from fedml_infra.gitops.propose import listed
     from fedml_infra.operations.compare_rights import compare_rights
     from fedml_infra.operations.create import check_key, existing, write_stack
+    from fedml_infra.operations.load import Stack
 
     from .ask import require
     from .create import make_project, project_there, show_plan, stack_path_in
     from .output import beside, print_json, say
-    from .target import start_of
+    from .recorded import recorded
+    from .target import Target, start_of
     from .written import desk_of, propose_and_tell, warn_of_own
 
     desk = desk_of(ctx, way.branch) if way.branch is not None else None
@@ -44,9 +46,13 @@ def create_written(
     require(f"Write {path.name}?", yes=given["yes"])
     if not is_there:
         make_project(project)
-    with for_new_file(tools.engine(project), project, given["secrets_provider"]) as engine:
-        write_stack(plan, path, engine, secrets_provider=given["secrets_provider"])
-        check_key(request, plan, engine)
+    engine, told = tools.engine(project), {"applied": "no", **({"branch": desk.branch} if desk is not None else {})}
+    with (
+        recorded(Target(project, Stack(plan.stack, path, plan.config, plan.values), engine, tools), **told),
+        for_new_file(engine, project, given["secrets_provider"]) as apart,
+    ):
+        write_stack(plan, path, apart, secrets_provider=given["secrets_provider"])
+        check_key(request, plan, apart)
     rights = compare_rights({}, plan.config)
     document: dict[str, Any] = {
         "stack": plan.stack,

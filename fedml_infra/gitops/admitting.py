@@ -308,11 +308,14 @@ def _has(config: StackConfig, account: str, pid: str | None) -> bool:
 
 @contextmanager
 def _left_to_the_remote(repository: Repository, name: str) -> Iterator[None]:
-    """The branch is the remote's alone: what was written on it here is gone afterwards, pushed or not. The store knows
-    who is to be on it; without a remote it stays."""
+    """The branch is the remote's: what was written on it here is gone afterwards, pushed or not, as the store knows who
+    is to be on it. Without a remote it stays, and so does what somebody else wrote on it and did not push."""
     was_here = repository.has_branch(name)
     try:
         yield
     finally:
-        if not was_here and Remote.of(repository) is not None and repository.has_branch(name):
-            drop_branch(repository, name, repository.commit_of(f"refs/heads/{name}"))
+        remote = Remote.of(repository)
+        if remote is not None and repository.has_branch(name):
+            commit, there = repository.commit_of(f"refs/heads/{name}"), remote.has(name)
+            if not was_here or (there is not None and is_within(repository, commit, there)):
+                drop_branch(repository, name, commit)

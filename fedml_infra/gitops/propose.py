@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fedml_infra.engine.claims import editing
 from fedml_infra.engine.project import PROJECT_FILE
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.errors import ConfigurationError, FedmlError
 from fedml_infra.gitops.git import Repository
-from fedml_infra.gitops.remotes import Remote, drop_branch, forward, is_within
+from fedml_infra.gitops.remotes import Remote, drop_branch, forward, is_within, sweep
 from fedml_infra.gitops.reviews import reviews_at
 from fedml_infra.model.stack import StackConfig
 from fedml_infra.operations.compare_rights import RightsChange
@@ -115,6 +116,21 @@ def at_desk(project: Path, branch: str, *, base: str = "HEAD", into: str | None 
             fix="Commit the project first.",
         ) from None
     into = into or current
+    # Two commands that write one branch wait for each other.
+    with editing(repository.root / ".branches" / branch), _checked_out(repository, remote, branch, onto) as tree:
+        place = tree.root / project.resolve().relative_to(repository.root.resolve())
+        if not (place / PROJECT_FILE).is_file():
+            raise ConfigurationError(
+                f"{PROJECT_FILE} of {project} is not in {branch}: it is not committed.", fix="Commit it first."
+            )
+        reviewed_in = into if remote is not None and into is not None and remote.has(into) else None
+        yield Desk(repository, tree, place, branch, onto, reviewed_in, remote)
+
+
+@contextmanager
+def _checked_out(repository: Repository, remote: Remote | None, branch: str, onto: str) -> Iterator[Repository]:
+    """The branch in a worktree: as it is here or on the remote, or new; one that is merged goes on from `onto`."""
+    sweep(repository, branch)
     known = remote.has(branch) if remote is not None else None
     start = known or onto
     is_new = not repository.has_branch(branch)
@@ -125,16 +141,9 @@ def at_desk(project: Path, branch: str, *, base: str = "HEAD", into: str | None 
                 forward(tree, known)
                 begun = known
             if begun != onto and is_within(repository, begun, onto):
-                # Merged, or never written on: it goes on from what is reviewed.
                 forward(tree, onto)
                 start = onto
-            place = tree.root / project.resolve().relative_to(repository.root.resolve())
-            if not (place / PROJECT_FILE).is_file():
-                raise ConfigurationError(
-                    f"{PROJECT_FILE} of {project} is not in {branch}: it is not committed.", fix="Commit it first."
-                )
-            reviewed_in = into if remote is not None and into is not None and remote.has(into) else None
-            yield Desk(repository, tree, place, branch, onto, reviewed_in, remote)
+            yield tree
     finally:
         if is_new:
             drop_branch(repository, branch, start)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlsplit
 
@@ -12,6 +14,8 @@ from fedml_infra.errors import ConfigurationError
 from fedml_infra.gitops.git import Repository
 from fedml_infra.gitops.git_process import GitFailedError, git, text
 
+WORKTREE_PREFIX = "fedml-infra-worktree-"
+"""How the folders of `Repository.worktree` begin."""
 _SCP = re.compile(r"(?:[^/@:]+@)?([^/:]+):(?!//)(.+)")
 
 
@@ -116,3 +120,18 @@ def drop_branch(repository: Repository, branch: str, commit: str) -> None:
     """Take a local branch away, if it still is at that commit."""
     with suppress(GitFailedError):
         git(repository.root, ["update-ref", "-d", f"refs/heads/{branch}", commit], what=f"{branch} stays")
+
+
+def sweep(repository: Repository, branch: str) -> None:
+    """Take away a temporary worktree of that branch whose command was killed; nobody else may be writing the branch.
+
+    git would let nobody check the branch out otherwise.
+    """
+    listed = text(git(repository.root, ["worktree", "list", "--porcelain", "-z"], what="No worktrees")[1])
+    for one in listed.split("\0\0"):
+        said = dict(line.partition(" ")[::2] for line in one.split("\0") if line)
+        place = Path(said.get("worktree", ""))
+        if said.get("branch") != f"refs/heads/{branch}" or not place.parent.name.startswith(WORKTREE_PREFIX):
+            continue
+        git(repository.root, ["worktree", "remove", "--force", str(place)], what=f"{place} stays")
+        shutil.rmtree(place.parent, ignore_errors=True)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,10 +55,12 @@ class Reviews:
         return tuple(_of_gitlab(row) for row in rows if row.get("source_project_id") == row.get("target_project_id"))
 
     def open(self, branch: str, into: str | None, title: str, body: str) -> str:
-        """Open one into a branch, the repository's main one if None; its address. An open one is told the new text."""
+        """Open one into a branch, the repository's main one if None; its address. An open one is told the new text, as
+        far as the person's token may do that."""
         for there in self.of(branch):
             if there.state == "open":
-                self._retold(there, title, body)
+                with suppress(ResourceError):
+                    self._retold(there, title, body)
                 return there.url
         text = body[:LONGEST_BODY]
         if self.tool == "gh":
@@ -75,7 +78,7 @@ class Reviews:
         if self.tool == "gh":
             self._asked("pr", "edit", number, f"--title={title}", f"--body={text}")
         else:
-            self._asked("mr", "update", number, f"--title={title}", f"--description={text}", "--yes")
+            self._asked("mr", "update", number, f"--title={title}", f"--description={text}")
 
     def _listed(self, *arguments: str) -> list[dict[str, Any]]:
         try:

@@ -205,6 +205,15 @@ def test_a_gh_that_fails_is_told_and_the_branch_is_pushed(there: Reviewed, gh: H
     assert OTHER not in there.of(BRANCH)
 
 
+def test_a_pull_request_whose_text_may_not_be_changed_is_found_all_the_same(
+    there: Reviewed, gh: Host, run: Run
+) -> None:
+    run(*REMOVE, "--branch", BRANCH)
+    gh.break_down("edit")
+    done = run("schedule", "h1", "--yes", "--branch", BRANCH, "--json")
+    assert (done.code, done.json["branch"]["pull_request"]) == (0, "https://example.org/pull/1")
+
+
 def test_who_is_not_logged_in_is_given_the_address(there: Reviewed, gh: Host, run: Run) -> None:
     gh.break_down("status")
     done = run(*REMOVE, "--branch", BRANCH, "--json")

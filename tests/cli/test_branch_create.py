@@ -87,6 +87,12 @@ def test_a_federation_is_proposed_and_neither_made_nor_left_here(there: Reviewed
     assert "--title=Create neuro" in gh.call("create")
 
 
+def test_it_is_recorded_as_not_applied(there: Reviewed, gh: Host, run: Run, store: Store) -> None:
+    run(*NEURO, "--yes", "--branch", "new/neuro")
+    (row,) = store.audit.entries()
+    assert (row.action, row.stack, dict(row.details)) == ("create", "neuro", {"applied": "no", "branch": "new/neuro"})
+
+
 def test_its_state_is_not_the_backend_s(there: Reviewed, gh: Host, run: Run) -> None:
     run(*NEURO, "--yes", "--branch", "new/neuro")
     assert str(there.party.world.engine.environment["PULUMI_BACKEND_URL"]).startswith("file:///")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,24 @@ def test_a_branch_of_another_worktree_is_refused(there: Reviewed, tmp_path: Path
     there.checkout.git("worktree", "add", "--quiet", "-b", BRANCH, str(tmp_path / "other"))
     with pytest.raises(Exception, match=BRANCH), at_desk(there.checkout.root, BRANCH):
         pass
+
+
+@pytest.mark.parametrize("folder_is_gone", [False, True])
+def test_a_command_that_was_killed_is_in_nobody_s_way(there: Reviewed, tmp_path: Path, folder_is_gone: bool) -> None:
+    left = tmp_path / "fedml-infra-worktree-killed"
+    there.checkout.git("worktree", "add", "--quiet", "-b", BRANCH, str(left / "tree"))
+    if folder_is_gone:
+        shutil.rmtree(left)
+    assert write(there, "# one\n") is not None
+    assert not left.exists()
+    assert len(there.checkout.git("worktree", "list").splitlines()) == 1
+
+
+def test_two_that_write_one_branch_wait_for_each_other(there: Reviewed) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        done = [each.result() for each in [pool.submit(write, there, f"# {word}\n") for word in ("one", "two")]]
+    assert None not in done
+    assert {"# one", "# two"} < {*there.of(BRANCH).splitlines()}
 
 
 def test_a_detached_head_is_reviewed_into_the_main_branch(

@@ -349,6 +349,20 @@ def test_a_rotation_that_was_cut_off_after_its_plan_goes_on(ci: Pipeline):
     )
 
 
+def test_a_rotation_that_was_pushed_and_cut_off_goes_on_from_a_fresh_checkout_with_its_plan(ci: Pipeline):
+    ci.remove_member()
+    folder = planned(ci)
+    rotate_and_push(ci)
+    outcome = ci.apply(plans=folder)["cardio"]
+    assert outcome.error is None and ci.epoch == 2 and outcome.kept is None
+
+
+def rotate_and_push(ci: Pipeline) -> None:
+    """As a kill between the push and the second run leaves it."""
+    _write_rotation_and_stop(ci)
+    ci.pushed("Rotate the key of cardio to epoch 2 [skip ci]")
+
+
 def test_what_is_kept_twice_is_pushed_once(ci: Pipeline):
     ci.remove_member()
     committed = ci.party.path.read_bytes()

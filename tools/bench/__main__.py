@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fedml_infra.sandbox.local_aws import Kind
 from fedml_infra.sandbox.sandbox import down, up
-from tools.bench import demo, drift, engine, joins, nodes, recovery, rest, start_up
+from tools.bench import demo, drift, engine, gitops, joins, nodes, recovery, rest, start_up
 from tools.bench.table import Row, print_table
 
 PARTS = {
@@ -21,6 +21,7 @@ PARTS = {
     "recovery": recovery.rows,
     "drift": drift.rows,
     "joins": joins.rows,
+    "gitops": gitops.rows,
     "rest": rest.rows,
     "demo": demo.rows,
 }

@@ -113,7 +113,8 @@ def reviewed_door(
     told: Callable[[FedmlError], None],
 ) -> tuple[Knocked, Callable[[], None]]:
     """The door behind which a branch is written; nothing is left to end."""
-    from fedml_infra.gitops.admitting import GitOpsDoor, GitOpsRuns, require_hub_key_in
+    from fedml_infra.gitops.admitting import GitOpsRuns, require_hub_key_in
+    from fedml_infra.gitops.door import GitOpsDoor
     from fedml_infra.gitops.file_secrets import FileSecrets
     from fedml_infra.model.validation import HUB_KEY
     from fedml_infra.operations.roster import published_roster

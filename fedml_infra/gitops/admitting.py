@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -26,30 +25,17 @@ from fedml_infra.gitops.git import Repository
 from fedml_infra.gitops.propose import Proposal, at_desk, listed, propose
 from fedml_infra.gitops.remotes import Remote, drop_branch, is_within
 from fedml_infra.gitops.reviews import reviews_at
-from fedml_infra.model.stack import StackConfig
-from fedml_infra.operations.admission import Joining, admit_redeemed, known_token
+from fedml_infra.model.rights import Rights
+from fedml_infra.model.stack import Member, StackConfig
+from fedml_infra.operations.admission import Joining, admit_member
 from fedml_infra.operations.compare_rights import compare_rights
-from fedml_infra.operations.door import Prover, Reply, joining_of, replied
 from fedml_infra.operations.hub_change import as_if_up
-from fedml_infra.operations.load import Stack
-from fedml_infra.operations.redeemed import granted_by, plan_redeeming, redeem
-from fedml_infra.operations.tools import Cloud
+from fedml_infra.operations.load import Stack, load_stack
 from fedml_infra.store.store import Store
-from fedml_infra.wire.answers import Answer
-from fedml_infra.wire.v2.create_policies import REVIEW, Asked
-from fedml_infra.wire.v2.proof import Challenger
-from fedml_infra.wire.v2.roster import Roster
 
-RETRY_SECONDS = 30
-"""After which who waits for a person may ask again."""
 LOOK_SECONDS = 20.0
 """For so long what the remote said of a branch is believed, however many ask."""
-WAITS = "The account is proved. A person reviews that it is let in, and the hub comes up with it then."
-FAILED = "The account is proved, but nobody could be asked to let it in: the hub's administrator knows why."
 DECLINED = "The pull request that was to let this account in is closed, and was not merged. Ask the administrator."
-
-Published = Callable[[], tuple[Roster, bytes] | None]
-"""Reads the roster that the hub has published, and its bytes."""
 
 
 class DeclinedError(ResourceError):
@@ -64,6 +50,19 @@ def require_hub_key_in(stack: Stack) -> None:
             f"{stack.path.name} has no hub_key, as it is committed.",
             fix="`fedml-infra invite create` writes one into the file: commit it, and have it merged first.",
         )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an account is to be by the stack file."""
+
+    joining: Joining
+    rights: Rights
+
+    def is_in(self, config: StackConfig) -> bool:
+        """Whether a file says all of it."""
+        joining = self.joining
+        return _covers(config, joining.aws_id, (joining.pid,), joining.public_key, self.rights)
 
 
 @dataclass
@@ -85,19 +84,19 @@ class GitOpsRuns:
     """Told what no joiner's answer depends on."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _working: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _waiting: dict[str, str] = field(default_factory=dict, init=False)
-    _proposed: dict[str, str] = field(default_factory=dict, init=False)
+    _waiting: dict[str, Wanted] = field(default_factory=dict, init=False)
+    _proposed: dict[str, tuple[str, Wanted]] = field(default_factory=dict, init=False)
     _outcomes: dict[str, FedmlError] = field(default_factory=dict, init=False)
     _looked_at: float = field(default=float("-inf"), init=False)
 
-    def propose(self, joining: Joining) -> None:
-        """See that the account, whose token is redeemed, is proposed or a member by the reviewed file.
+    def propose(self, wanted: Wanted) -> None:
+        """See that the account, whose token is redeemed, is proposed or all of that by the reviewed file.
 
         Raises DeclinedError, once: the next call proposes it anew. Whatever git refuses goes through.
         """
-        account = joining.aws_id
+        account = wanted.joining.aws_id
         with self._lock:
-            self._waiting[account] = joining.pid
+            self._waiting[account] = wanted
         with self._working:
             with self._lock:
                 mine = account in self._waiting
@@ -121,9 +120,9 @@ class GitOpsRuns:
         remote = Remote.of(repository)
         return self._config(repository, _base(repository, remote)[0])
 
-    def _serve(self, served: Mapping[str, str]) -> None:
-        """Propose these accounts, by their pids, in one commit; what goes wrong is the outcome of each."""
-        is_known = all(account in self._proposed for account in served)
+    def _serve(self, served: Mapping[str, Wanted]) -> None:
+        """Propose these accounts in one commit; what goes wrong is the outcome of each."""
+        is_known = all(self._proposed.get(account, ("", None))[1] == wanted for account, wanted in served.items())
         if is_known and time.monotonic() - self._looked_at < LOOK_SECONDS:
             return
         try:
@@ -136,7 +135,7 @@ class GitOpsRuns:
                 self._looked_at = time.monotonic()
                 self.on_error(error)
 
-    def _look(self, served: Mapping[str, str]) -> None:
+    def _look(self, served: Mapping[str, Wanted]) -> None:
         repository = Repository.find(self.project)
         remote = Remote.of(repository)
         if remote is not None:
@@ -145,47 +144,50 @@ class GitOpsRuns:
         reviewed = self._config(repository, base)
         name, tip = self._batch(repository, remote, base, reviewed)
         there = self._config(repository, tip) if tip is not None else None
-        for account, branch in tuple(self._proposed.items()):
-            if _has(reviewed, account, None) or (branch == name and there is not None and _has(there, account, None)):
+        for account, (branch, wanted) in tuple(self._proposed.items()):
+            if wanted.is_in(reviewed) or (branch == name and there is not None and wanted.is_in(there)):
                 continue
             del self._proposed[account]
             self._outcomes[account] = DeclinedError(DECLINED)
         self._looked_at = time.monotonic()
-        open_to = [account for account in served if account not in self._outcomes]
-        for account in open_to:
-            if there is not None and _has(there, account, served[account]):
-                self._proposed[account] = name
-        new = {
-            account
-            for account in open_to
-            if account not in self._proposed and not _has(reviewed, account, served[account])
-        }
+        new: list[Wanted] = []
+        for account, wanted in served.items():
+            if account in self._outcomes or wanted.is_in(reviewed):
+                continue
+            if there is not None and wanted.is_in(there):
+                self._proposed[account] = name, wanted
+            else:
+                new.append(wanted)
         if new:
             self._write(repository, name, base, into, reviewed, new)
 
     def _write(
-        self, repository: Repository, name: str, base: str, into: str | None, reviewed: StackConfig, new: set[str]
+        self, repository: Repository, name: str, base: str, into: str | None, reviewed: StackConfig, new: list[Wanted]
     ) -> None:
+        written: list[Wanted] = []
         with _left_to_the_remote(repository, name), at_desk(self.project, name, base=base, into=into) as desk:
             path = stack_path(desk.project, self.stack)
+            require_hub_key_in(load_stack(desk.project, self.stack))
             with FileSecrets(self.engine, path) as secrets:
-                changed = admit_redeemed(desk.project, self.stack, secrets, self.store, self.topic_arn, only=new)
-            require_hub_key_in(changed.after)
-            after = changed.after.config
+                for wanted in new:
+                    try:
+                        admit_member(desk.project, self.stack, secrets, self.store, self.topic_arn, wanted.joining)
+                        written.append(wanted)
+                    except FedmlError as error:
+                        # As where the branch has another with that pid: the others are none the worse.
+                        self._outcomes[wanted.joining.aws_id] = error
+            after = load_stack(desk.project, self.stack).config
             rights = compare_rights(as_if_up(reviewed), after)
-            who = [each.who for each in rights if each.kind == "member" and each.gains]
-            whom = f"account {who[0]}" if len(who) == 1 else f"{len(who)} accounts"
+            there = {each.aws_id: each for each in reviewed.members}
+            who = {each.aws_id: each for each in after.members if each != there.get(each.aws_id)}
+            whom = f"account {next(iter(who))}" if len(who) == 1 else f"{len(who)} accounts"
             notes = [
-                f"Account {each.aws_id} proved itself with an invite, for node {', '.join(each.nodes)}."
-                for each in after.members
-                if each.aws_id in who
+                f"Account {account} proved itself with an invite, for node {', '.join(each.nodes)}"
+                f"{'; its public key is another one' if _has_new_key(there.get(account), each) else ''}."
+                for account, each in who.items()
             ]
             done = propose(desk, path, f"Let {whom} into {self.stack}", listed(rights, notes))
-        for account in new:
-            if any(each.aws_id == account for each in after.members):
-                self._proposed[account] = name
-            else:
-                self._outcomes[account] = ResourceError(f"Account {account} does not fit into {self.stack} any more.")
+        self._proposed |= {wanted.joining.aws_id: (name, wanted) for wanted in written}
         self.told(done)
 
     def _batch(
@@ -213,7 +215,11 @@ class GitOpsRuns:
         if is_within(repository, tip, base):
             return False
         # A squashed merge leaves no commit of the branch, but what it says.
-        if all(_has(reviewed, each.aws_id, None) for each in self._config(repository, tip).members):
+        said = self._config(repository, tip)
+        if all(
+            _covers(reviewed, each.aws_id, each.nodes, each.public_key, said.member_rights(each))
+            for each in said.members
+        ):
             return False
         reviews = reviews_at(remote) if remote is not None else None
         states = [each.state for each in reviews.of(name) if each.commit == tip] if reviews is not None else []
@@ -226,63 +232,6 @@ class GitOpsRuns:
         if entry is None or entry.kind != "blob":
             raise ConfigurationError(f"{below} is not in {commit[:12]}.", fix="Commit and push it first.")
         return StackFile(path, repository.read(entry.oid).decode("utf-8", "replace"), on_disk=None).validated()
-
-
-@dataclass(frozen=True)
-class GitOpsDoor:
-    """The door of a hub whose stack file is reviewed. May be used by several threads."""
-
-    runs: GitOpsRuns
-    published: Published
-    aws: Cloud
-    store: Store
-    challenger: Challenger = field(default_factory=Challenger)
-    on_error: Callable[[FedmlError], None] = lambda _: None
-    """Told what a joiner is not."""
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    def create_policies(self, body: bytes, *, url: str) -> Reply:
-        """See `operations.door.Door`."""
-        return replied(body, lambda asked: self._answered(asked, url), self.on_error)
-
-    def _answered(self, asked: Asked, url: str) -> Reply:
-        joining, topic_arn = joining_of(asked), self.runs.topic_arn
-        known_token(self.store, topic_arn, joining)
-        config = self.runs.reviewed()
-        plan = plan_redeeming(config, topic_arn, joining, self.store)
-        challenge = Prover(self.aws, self.store, self.challenger, self.now).challenge(
-            asked, topic_arn=topic_arn, token_id=plan.token.id, url=url
-        )
-        if challenge is not None:
-            return challenge
-        redeem(
-            self.runs.stack,
-            self.store,
-            joining,
-            plan,
-            lambda: plan_redeeming(config, topic_arn, joining, self.store),
-        )
-        published = self._published()
-        granted = granted_by(*published, joining, plan.rights) if published is not None else None
-        if granted is not None and published is not None:
-            self.store.members.admitted(topic_arn, joining.aws_id, published[0].fed_epoch)
-            return Reply(Answer.of(200, "The account is a member.", granted.to_map()))
-        try:
-            self.runs.propose(joining)
-        except DeclinedError as error:
-            return Reply(Answer.of(503, error.what))
-        except FedmlError as error:
-            self.on_error(error)
-            return Reply(Answer.of(503, FAILED), RETRY_SECONDS)
-        return Reply(Answer.of(202, WAITS, {"waits_for": REVIEW}), RETRY_SECONDS)
-
-    def _published(self) -> tuple[Roster, bytes] | None:
-        try:
-            return self.published()
-        except FedmlError as error:
-            # Who waits for days is not to be turned away by a minute of AWS's.
-            self.on_error(error)
-            return None
 
 
 def _base(repository: Repository, remote: Remote | None) -> tuple[str, str | None]:
@@ -299,11 +248,19 @@ def _base(repository: Repository, remote: Remote | None) -> tuple[str, str | Non
     )
 
 
-def _has(config: StackConfig, account: str, pid: str | None) -> bool:
-    """Whether an account is a member, with that node."""
-    return any(
-        each.aws_id == account and (pid is None or not each.nodes or pid in each.nodes) for each in config.members
+def _covers(config: StackConfig, account: str, pids: tuple[str, ...], public_key: str | None, rights: Rights) -> bool:
+    """Whether a file makes the account a member with these nodes, this key and these rights, or more."""
+    entry = next((each for each in config.members if each.aws_id == account), None)
+    return (
+        entry is not None
+        and (not entry.nodes or (bool(pids) and set(pids) <= set(entry.nodes)))
+        and public_key in (None, entry.public_key)
+        and rights <= config.member_rights(entry)
     )
+
+
+def _has_new_key(before: Member | None, after: Member) -> bool:
+    return before is not None and before.public_key not in (None, after.public_key)
 
 
 @contextmanager

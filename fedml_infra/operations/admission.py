@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -164,14 +164,11 @@ def admit_member(project: Path, name: str, engine: Secrets, store: Store, topic_
     return Admitted(changed, redeemed[0], rights[0])
 
 
-def admit_redeemed(
-    project: Path, name: str, engine: Secrets, store: Store, topic_arn: str, *, only: Container[str] | None = None
-) -> Changed:
+def admit_redeemed(project: Path, name: str, engine: Secrets, store: Store, topic_arn: str) -> Changed:
     """Write everybody into the stack file who has redeemed a token of that federation, in one edit.
 
-    For where accounts are proved, and tokens redeemed, apart from the hub's runs. `only`: of these accounts. Who was
-    removed since, or holds a token that was revoked before it came to this, is left out. ConfigurationError for a file
-    that has no room for them.
+    For where accounts are proved, and tokens redeemed, apart from the hub's runs. Who was removed since, or holds a
+    token that was revoked before it came to this, is left out. ConfigurationError for a file that has no room for them.
     """
 
     def edit(draft: Draft) -> None:
@@ -179,8 +176,6 @@ def admit_redeemed(
         for row in store.tokens.list(topic_arn):
             config = validate(draft.values, stack=name)
             if row.used_by is None or row.used_at is None or row.pid is None:
-                continue
-            if only is not None and row.used_by not in only:
                 continue
             joining = Joining(row.digest, row.used_by, row.pid, row.public_key)
             member, known = _member(config, joining.aws_id), seen.get(joining.aws_id)

@@ -10,7 +10,9 @@ from pydantic import SecretStr
 
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.errors import ResourceError, TimedOutError
-from fedml_infra.gitops.admitting import GitOpsDoor, GitOpsRuns
+from fedml_infra.gitops.admitting import GitOpsRuns
+from fedml_infra.gitops.door import GitOpsDoor
+from fedml_infra.model.rights import Rights
 from fedml_infra.model.validation import HUB_KEY
 from fedml_infra.operations.load import load_stack
 from fedml_infra.operations.roster import published_roster
@@ -34,9 +36,17 @@ class Repo:
     runs: GitOpsRuns
     said: list[str] = field(default_factory=list)
 
-    def knock(self, account: str = INSEL, pid: str = "insel", *, patience: float = 0.0) -> Callable[[], str]:
+    def knock(
+        self,
+        account: str = INSEL,
+        pid: str = "insel",
+        *,
+        public_key: str | None = None,
+        rights: Rights | None = None,
+    ) -> Callable[[], str]:
         """Somebody who asks with an invite of its own, the same at each call; what comes of it in a word."""
-        whole = replace(self.gate.knock(self.gate.invite(), account, pid), patience=patience, say=self.said.append)
+        asking = self.gate.knock(self.gate.invite(rights=rights), account, pid, public_key=public_key)
+        whole = replace(asking, patience=0.0, say=self.said.append)
 
         def ask() -> str:
             try:

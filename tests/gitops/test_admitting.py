@@ -12,11 +12,14 @@ import pytest
 from fedml_infra.engine.protocol import RunOptions
 from fedml_infra.errors import FedmlError, NetworkError, TimedOutError, TokenRefusedError
 from fedml_infra.gitops.admitting import GitOpsRuns
+from fedml_infra.gitops.propose import at_desk, propose
+from fedml_infra.model.rights import BOTH
 from fedml_infra.operations.up import recovered_before, up
 from fedml_infra.wire.tokens import digest, token_id
-from tests.gitops.proposals import Host, host
+from fedml_infra.wire.v2.keypairs import member_public_key
+from tests.gitops.proposals import FILE, Host, host
 from tests.gitops.reviewing import BRANCH, Repo, opened
-from tests.operations.federations import ENTRY, TOPIC
+from tests.operations.federations import ENTRY, MEMBER_KEY, TOPIC
 from tests.operations.joins import INSEL, USZ
 
 
@@ -156,6 +159,16 @@ def test_a_pid_that_waits_is_taken(repo: Repo, gh: Host) -> None:
         repo.gate.knock(repo.gate.invite(), USZ, "insel").granted()
 
 
+def test_a_pid_that_a_reviewer_gave_away_on_the_branch_is_told_to_who_asks_for_it(repo: Repo, gh: Host) -> None:
+    repo.knock()()
+    with at_desk(repo.there.checkout.root, BRANCH) as desk:
+        path = desk.project / FILE
+        path.write_text(path.read_text().replace("nodes: [insel]", "nodes: [insel, usz]"))
+        propose(desk, path, "another node", "a body")
+    with pytest.raises(FedmlError, match="a node usz already"):
+        repo.gate.knock(repo.gate.invite(), USZ, "usz").granted()
+
+
 def test_a_push_that_is_refused_is_the_administrator_s_to_know_and_mended_by_the_next(repo: Repo, gh: Host) -> None:
     hook = repo.there.bare.root / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -189,6 +202,34 @@ def test_a_member_that_joins_again_with_another_node_keeps_the_first(tmp_path: P
     made = opened(tmp_path, members=ENTRY)
     assert made.knock(INSEL, "second")() == "waits"
     assert "nodes: [insel, second]" in made.there.of(BRANCH)
+    made.gate.store.close()
+
+
+def test_a_member_s_new_key_and_further_rights_wait_for_a_person_too(tmp_path: Path) -> None:
+    made = opened(tmp_path, members=ENTRY.replace("}", ", rights: [publish]}"))
+    ask = made.knock(INSEL, "insel", rights=BOTH)
+    assert (ask(), ask()) == ("waits", "waits")
+    body = made.there.bare.git("log", "-1", "--format=%B", BRANCH)
+    assert "may now also receive" in body and "its public key is another one" in body
+    assert "rights: [publish]" not in made.there.of(BRANCH)
+    made.look_anew()
+    assert ask() == "waits"
+    assert made.there.bare.git("rev-list", "--count", f"main..{BRANCH}") == "1"
+    made.there.merge(BRANCH)
+    made.apply()
+    assert ask() == f"granted {INSEL}"
+    made.gate.store.close()
+
+
+def test_rights_alone_are_granted_once_they_are_in_force(tmp_path: Path) -> None:
+    made = opened(tmp_path, members=ENTRY.replace("}", ", rights: [publish]}"))
+    ask = made.knock(INSEL, "insel", public_key=member_public_key(MEMBER_KEY), rights=BOTH)
+    assert ask() == "waits"
+    made.there.merge(BRANCH)
+    made.look_anew()
+    assert ask() == "waits"
+    made.apply()
+    assert ask() == f"granted {INSEL}"
     made.gate.store.close()
 
 

@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 # "cli" lands in anyone's site-packages. The engine's go.mod and the lock of the requirements come along likewise.
 ELSEWHERE = {
     "fedml_infra.cli": "cli",
+    "fedml_infra.cli.gitops": "cli/gitops",
     "fedml_infra._pulumi_go": "tools/pulumi",
     "fedml_infra._requirements": "requirements",
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from fedml_infra.engine.version import AWS_PLUGIN_VERSION
 from fedml_infra.sandbox import profiles
-from fedml_infra.sandbox.local_aws.certificates import authority_of
 from fedml_infra.sandbox.place import package_root
 
 PROVIDER = "fedml_infra.sandbox.provider"
@@ -40,10 +39,6 @@ def install(home: Path) -> Path:
 def main() -> None:
     """Serve the emulated provider, as the engine asks for it."""
     profiles.ensure(profiles.mentioned(Path.cwd()))
-    bundle = os.environ.get("AWS_CA_BUNDLE")
-    if bundle:
-        # The provider speaks to the sandbox alone, and every connection reads the whole file again.
-        os.environ["AWS_CA_BUNDLE"] = str(authority_of(Path(bundle)))
     runpy.run_module(PROVIDER, run_name="__main__", alter_sys=True)
 
 

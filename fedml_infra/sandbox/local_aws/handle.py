@@ -67,7 +67,8 @@ class LocalAws:
         key, secret = self.credentials(account)
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_CA_BUNDLE": str(self.ca_bundle),
+            # Every client reads it: whoever has this environment speaks to no other AWS.
+            "AWS_CA_BUNDLE": str(authority_of(self.ca_bundle)),
             "SSL_CERT_FILE": str(self.ca_bundle),
             "AWS_ACCESS_KEY_ID": key,
             "AWS_SECRET_ACCESS_KEY": secret,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import socket
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedml_infra.rest import strings
-from tests.rest.fuzz import SECRETS, Fuzz
+from tests.rest.fuzz import SECRETS, Asked, Fuzz
 from tests.rest.in_process import Got, InProcess, Sent, in_process
 from tests.rest.world import World, world
 
-PARTS = max(1, settings().max_examples // 5000)
-"""Twenty of 5,000 in `make soak`: beyond some 50,000 in one, Hypothesis loses count of what it has tried."""
-EXAMPLES = max(300, settings().max_examples // PARTS)
+EXAMPLES = 300
+PARTS, PART = 20, 5000
+"""A hundred thousand in `make soak`."""
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,29 @@ def fuzz(service: InProcess) -> Fuzz:
     return Fuzz(service.world)
 
 
-@pytest.mark.parametrize("part", range(PARTS))
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_no_request_is_answered_by_an_error_of_ours(
-    service: InProcess, fuzz: Fuzz, data: st.DataObject, part: int
-) -> None:
-    sent = data.draw(fuzz.requests).sent()
+def test_no_request_is_answered_by_an_error_of_ours(service: InProcess, fuzz: Fuzz, data: st.DataObject) -> None:
+    answered(service, data.draw(fuzz.requests).sent())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nor_is_any_of_a_hundred_thousand(service: InProcess, fuzz: Fuzz, part: int) -> None:
+    """From random bytes of a seed: Hypothesis' own search loses count of what it tried after some ten thousand."""
+
+    @settings(suppress_health_check=list(HealthCheck))
+    @given(asked=fuzz.requests)
+    def check(asked: Asked) -> None:
+        answered(service, asked.sent())
+
+    source = random.Random(part)
+    made = [check.hypothesis.fuzz_one_input(source.randbytes(2048)) for _ in range(PART)]
+    assert None not in made
+
+
+def answered(service: InProcess, sent: Sent) -> None:
+    """Send a request, and hold its answer to the contract."""
     got = service.send(sent)
     assert not sent.whole or (got.status is not None and got.status < 500), (sent, got)
     assert_contract(sent, got)

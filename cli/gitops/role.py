@@ -6,8 +6,8 @@ import os
 
 import click
 
-from cli import options
-from cli.command import Command
+from .. import options
+from ..command import Command
 
 
 @click.command(
@@ -76,11 +76,12 @@ def role(
     """
     import json
 
-    from cli.output import print_json, say
-    from cli.target import project_of, tools_of
     from fedml_infra.engine.backend import backend_url
     from fedml_infra.gitops.role import plan_role
     from fedml_infra.policies.pipeline import Purpose, github_identity, gitlab_identity
+
+    from ..output import print_json, say
+    from ..target import project_of, tools_of
 
     wrong = (host, default_branch) if ci == "github" else (subject_prefix,)
     if any(wrong):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from cli import options
-from cli.command import Command
-from cli.lazy import Entry, LazyGroup
+from .. import options
+from ..command import Command
+from ..lazy import Entry, LazyGroup
 
 
 @click.group(

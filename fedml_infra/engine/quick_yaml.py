@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.model.ciphertext import Ciphertext

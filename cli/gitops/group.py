@@ -9,6 +9,7 @@ from ..lazy import Entry, LazyGroup
 SECTIONS: dict[str, dict[str, Entry]] = {
     "On a pull request": {
         "changed": Entry("gitops.changed", "changed", "Which stacks a change touches."),
+        "take": Entry("gitops.take", "take", "Take a pull request's stack files into this checkout, as data."),
     },
     "On a merge": {
         "apply": Entry("gitops.apply", "apply", "Bring up the stacks that a merged change touches."),

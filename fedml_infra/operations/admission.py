@@ -164,11 +164,15 @@ def admit_member(project: Path, name: str, engine: Secrets, store: Store, topic_
     return Admitted(changed, redeemed[0], rights[0])
 
 
-def admit_redeemed(project: Path, name: str, engine: Secrets, store: Store, topic_arn: str) -> Changed:
+def admit_redeemed(
+    project: Path, name: str, engine: Secrets, store: Store, topic_arn: str, *, new_since: datetime
+) -> Changed:
     """Write everybody into the stack file who has redeemed a token of that federation, in one edit.
 
     For where accounts are proved, and tokens redeemed, apart from the hub's runs. Who was removed since, or holds a
-    token that was revoked before it came to this, is left out. ConfigurationError for a file that has no room for them.
+    token that was revoked before it came to this, is left out. Of a member that is in the file already a token counts
+    if it was redeemed since `new_since`: it may bring another key or further rights, which one of before must not bring
+    again. ConfigurationError for a file that has no room for them.
     """
 
     def edit(draft: Draft) -> None:
@@ -179,7 +183,8 @@ def admit_redeemed(project: Path, name: str, engine: Secrets, store: Store, topi
                 continue
             joining = Joining(row.digest, row.used_by, row.pid, row.public_key)
             member, known = _member(config, joining.aws_id), seen.get(joining.aws_id)
-            if _is_in(member, joining) or row.revoked_at is not None:
+            served = _is_in(member, joining) and row.used_at < new_since
+            if served or row.revoked_at is not None:
                 continue
             if known is not None and known.since is not None and known.since >= row.used_at:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 from fedml_infra.aws.sessions import Access
 from fedml_infra.model.regions import normalise_region
@@ -16,12 +17,15 @@ from fedml_infra.operations.jobs.context import JobContext
 from fedml_infra.operations.jobs.workspace import OpenProject, opened
 from fedml_infra.operations.schedule import parse_schedule, set_schedule
 from fedml_infra.operations.up import exported_or_empty, outputs_of
+from fedml_infra.store.jobs import ADMIT
 from fedml_infra.store.service_values import Customer, Ending, JobState
 from fedml_infra.wire import v1
 from fedml_infra.wire.v2.request import encrypt_value
 
 HOME = "us-east-1"
 AWS_INFO_VALUE = "awsInfoEncrypted"
+LATELY = timedelta(hours=1)
+"""Where no earlier run of an admission is known, tokens redeemed longer ago were served by one."""
 
 
 def awsinfo(context: JobContext) -> Ending:
@@ -54,13 +58,23 @@ def admit(context: JobContext) -> Ending:
     with opened(context, acting(context, _region(context))) as project:
         topic_arn = str(project.row.topic_arn)
         before = {member.aws_id for member in project.stack().config.members}
-        admit_redeemed(project.folder, project.name, project.engine, store, topic_arn)
+        admit_redeemed(
+            project.folder, project.name, project.engine, store, topic_arn, new_since=_last_admission(context)
+        )
         _, standing = bring_up_hub(project.folder, project.recovery(), project.options())
         _came_up(project, roster=standing.roster)
         for member in standing.config.members:
             if member.aws_id not in before:
                 store.members.admitted(topic_arn, member.aws_id, standing.config.fed_epoch)
     return Ending(JobState.FINISHED, 200, "Job is finished")
+
+
+def _last_admission(context: JobContext) -> datetime:
+    """When the last run began that let in whoever had redeemed a token by then."""
+    store, task = context.store, context.task
+    jobs = store.jobs.list(task.cid, pid=task.pid, limit=200)
+    began = (job.started_at for job in jobs if job.kind == ADMIT and job.state is JobState.FINISHED)
+    return max(filter(None, began), default=store.now() - LATELY)
 
 
 def _came_up(project: OpenProject, *, roster: bytes | None = None) -> None:

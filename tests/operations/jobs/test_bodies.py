@@ -284,10 +284,33 @@ def test_who_was_not_redeemed_or_was_revoked_before_is_not_let_in(service: Servi
     assert row is not None and row.outputs is not None and row.outputs["federation"]["members"] == []
 
 
-def redeemed(service: Service, account: str, pid: str) -> str:
+def test_a_member_that_joins_again_brings_its_new_key_and_an_older_join_does_not_bring_its_own_back(
+    service: Service,
+) -> None:
+    made(service)
+    keys = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
+
+    def admitted() -> Any:
+        row = service.row("charite")
+        assert row is not None
+        service.run(service.submitter.admit(row))
+        row = service.row("charite")
+        assert row is not None and row.roster is not None
+        (member,) = json.loads(base64.b64decode(json.loads(row.roster)["payload"]))["members"]
+        return member["public_key"]
+
+    redeemed(service, MEMBER, "insel", keys[0])
+    assert admitted() == keys[0]
+    redeemed(service, MEMBER, "insel", keys[1])
+    assert admitted() == keys[1]
+    redeemed(service, MEMBER, "insel", keys[1])
+    assert admitted() == keys[1]
+
+
+def redeemed(service: Service, account: str, pid: str, public_key: str | None = None) -> str:
     token = new_token()
     service.store.tokens.add(token_row(id=token_id(digest(token)), digest=digest(token)))
-    service.store.tokens.redeem(digest(token), aws_id=account, pid=pid, public_key=None)
+    service.store.tokens.redeem(digest(token), aws_id=account, pid=pid, public_key=public_key)
     return token_id(digest(token))
 
 

@@ -66,6 +66,9 @@ def test_it_installs_as_a_tool_of_its_own_and_runs(wheel: Path, tmp_path: Path) 
     assert ended.returncode in (0, 2), ended.stderr
     helped = subprocess.run([command, "--help"], env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "federation" in helped.stdout
+    # What is imported only by a command of a group of commands.
+    for words in (("gitops", "--help"), ("gitops", "role", "--help"), ("gitops", "render", "operator", "--help")):
+        assert subprocess.run([command, *words], env=env, cwd=tmp_path, capture_output=True).returncode == 0, words
     python = tmp_path / "tools" / "fedml-infra" / "bin" / "python"
     assert subprocess.run([python, "-c", "import cli"], cwd=tmp_path, capture_output=True).returncode != 0
     program = "from fedml_infra.program import Federation; from fedml_infra.engine.build import go_module; go_module()"

@@ -37,8 +37,8 @@ class Certificates:
     key: Path
     """The server's private key; mode 0600."""
     authority: Path
-    """The local authority alone: enough for whoever speaks to nothing else, and read in a fiftieth of the time. AWS_CA_BUNDLE
-    names it."""
+    """The local authority alone: enough for whoever speaks to nothing else, and read in a fiftieth of the time.
+    AWS_CA_BUNDLE names it."""
     bundle: Path
     """The system's roots and the local authority: what SSL_CERT_FILE names, which replaces the system's."""
 

@@ -93,20 +93,7 @@ def summary_line(changes: Iterable[ResourceChange]) -> str:
 
 def changes_json(changes: Iterable[ResourceChange]) -> list[dict[str, Any]]:
     """The changing resources for machines; secrets are `[secret]` in them."""
-    return [
-        {
-            "urn": change.urn,
-            "type": change.type,
-            "name": change.name,
-            "op": change.op,
-            "properties": [
-                {"path": part.path, "kind": part.kind, "before": part.before, "after": part.after}
-                for part in change.properties
-            ],
-        }
-        for change in changes
-        if change.changes_something
-    ]
+    return [change.as_json() for change in changes if change.changes_something]
 
 
 def opened(value: Any) -> Any:

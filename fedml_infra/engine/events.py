@@ -101,6 +101,19 @@ class ResourceChange:
     def changes_something(self) -> bool:
         return self.op not in SETTLED
 
+    def as_json(self) -> dict[str, Any]:
+        """The change for machines; secrets are `[secret]` in it."""
+        return {
+            "urn": self.urn,
+            "type": self.type,
+            "name": self.name,
+            "op": self.op,
+            "properties": [
+                {"path": part.path, "kind": part.kind, "before": part.before, "after": part.after}
+                for part in self.properties
+            ],
+        }
+
 
 def short_type(token: str) -> str:
     """`aws:sqs/queue:Queue` as `aws:sqs:Queue`, as the engine's own display does."""

@@ -11,6 +11,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "changed": Entry("gitops.changed", "changed", "Which stacks a change touches."),
         "take": Entry("gitops.take", "take", "Take a pull request's stack files into this checkout, as data."),
         "preview": Entry("gitops.preview", "preview", "What a change would do to the stacks that it touches."),
+        "comment": Entry("gitops.comment", "comment", "Write a preview as the one comment of a pull request."),
     },
     "On a merge": {
         "apply": Entry("gitops.apply", "apply", "Bring up the stacks that a merged change touches."),

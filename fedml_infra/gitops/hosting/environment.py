@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pydantic import SecretStr
@@ -28,6 +29,13 @@ def host_from_environment(environment: Mapping[str, str]) -> Host | None:
         api = environment.get("CI_API_V4_URL") or "https://gitlab.com/api/v4"
         return GitLab.at(api, project, SecretStr(token)) if token and project else None
     return None
+
+
+def number_from_environment(environment: Mapping[str, str]) -> int | None:
+    """The pull (merge) request that a pipeline was started for (GITHUB_REF; CI_MERGE_REQUEST_IID)."""
+    pulled = re.fullmatch(r"refs/pull/([1-9][0-9]*)/(?:merge|head)", environment.get("GITHUB_REF") or "")
+    number = pulled[1] if pulled else environment.get("CI_MERGE_REQUEST_IID") or ""
+    return int(number) if re.fullmatch(r"[1-9][0-9]*", number) else None
 
 
 def branch_from_environment(environment: Mapping[str, str]) -> str | None:

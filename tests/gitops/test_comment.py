@@ -197,5 +197,15 @@ def test_nothing_of_others_does_anything(one: str, other: str) -> None:
 def without_code(text: str) -> str:
     """What is outside fences and code, as CommonMark parts them: by runs of the same number of ticks."""
     text = re.sub(r"^(`{3,})diff\n.*?\n\1$", "", text, flags=re.M | re.S)
-    text = re.sub(r"\\`", "", text)
-    return re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    kept, at = "", 0
+    while at < len(text):
+        ticks = re.compile(r"`+").match(text, at)
+        if ticks is None:
+            step = 2 if text[at] == "\\" else 1
+            kept, at = kept + text[at : at + step], at + step
+            continue
+        end = re.compile(rf"(?<!`){ticks[0]}(?!`)").search(text, ticks.end())
+        assert end is not None, "code that is never ended"
+        assert "\n\n" not in text[at : end.end()]
+        at = end.end()
+    return kept

@@ -53,12 +53,17 @@ class FileSecrets:
         return self._opened(stack).get_secrets(stack, keys)
 
     def _opened(self, stack: str) -> Engine:
-        if not _OWN.search(self._path.read_text(encoding="utf-8")):
+        if not says_how(self._path):
             return self._engine
         if self._away is None:
             self._away = self._held.enter_context(away(self._engine))
             self._away.init(stack)
         return self._away
+
+
+def says_how(path: Path) -> bool:
+    """Whether a stack file says itself how its secrets are encrypted, so that no backend has to."""
+    return _OWN.search(path.read_text(encoding="utf-8")) is not None
 
 
 @contextmanager

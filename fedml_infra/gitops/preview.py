@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from fedml_infra.engine.stack_files import stack_files
 from fedml_infra.errors import ConfigurationError, FedmlError, Problem
 from fedml_infra.gitops import plans
 from fedml_infra.gitops.changed import ChangedStacks, Layout, StackChange
+from fedml_infra.gitops.file_secrets import away, says_how
 from fedml_infra.gitops.git import Repository
 from fedml_infra.gitops.summary import error_json
+from fedml_infra.operations.compare_rights import compare_rights
 from fedml_infra.operations.load import Stack, load_stack
+from fedml_infra.operations.preflight import foresee
 from fedml_infra.operations.rotate import cut_off_by_rotation, overdue
 from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.state import State
@@ -32,6 +36,7 @@ from fedml_infra.operations.up import Before, exported_or_empty, look_at, previe
 
 AT_A_TIME = 2
 """Stacks that are previewed beside each other: an engine with its program takes about half a gigabyte."""
+ROLES = "The pipeline's roles may lack rights on a new stack: `fedml-infra gitops role`, with its file, prints them."
 _SECURE = re.compile(rb"secure[\"']?\s*:\s*[\"']?([^\s\"'}]{6,})")
 
 
@@ -82,13 +87,15 @@ class Previewing:
 
     def _previewed(self, stack: Stack, stop: Cancellation) -> dict[str, Any]:
         exported, settled = Recovery(stack, self.engine, self.aws, self.say).foreseen()
-        before = look_at(stack, self.aws, exported)
+        before, unseen = self._looked(stack, exported)
 
         def run(plan: Path | None) -> RunResult:
             wanted = RunOptions(
                 diff=True, refresh=self.refresh, timeout=self.timeout, cancellation=stop, save_plan=plan
             )
-            return preview(stack, before, self.engine, wanted).result
+            # A stack that the backend lacks would be made there first, which who may only read may not.
+            with away(self.engine) if not exported and says_how(stack.path) else nullcontext(self.engine) as engine:
+                return preview(stack, before, engine, wanted).result
 
         plan = None
         if self.plans is None:
@@ -97,6 +104,7 @@ class Previewing:
             result = plans.save(self.plans, stack.name, stack.path, self.engine.version, self.base, run)
             plan = plans.path_of(self.plans, stack.name).name
         notes = [f"Settled first, as an earlier run was cut off: {line}" for line in settled]
+        notes += unseen
         notes += [f"{said.severity}: {said.message}" for said in result.diagnostics if said.severity != "info"]
         return {
             "rights": [change.as_json() for change in before.rights],
@@ -107,6 +115,15 @@ class Previewing:
             "plan": plan,
             **_rotation(stack, before),
         }
+
+    def _looked(self, stack: Stack, exported: Mapping[str, Any]) -> tuple[Before, list[str]]:
+        """What the stack is; and of a new one what the pipeline may not see, as its role was made before it."""
+        if exported:
+            return look_at(stack, self.aws, exported), []
+        accounts, problems = foresee(stack.config, stack.settings, aws=self.aws)
+        before = Before({}, State(), accounts, compare_rights({}, stack.config))
+        notes = [f"Before it can be brought up: {problem.what}" for problem in problems]
+        return before, notes and [*notes, ROLES]
 
     def _left_of(self, name: str) -> list[str]:
         left = State.of(exported_or_empty(self.engine, name)).in_aws

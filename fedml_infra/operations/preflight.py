@@ -45,6 +45,24 @@ def preflight(
     return accounts
 
 
+def foresee(config: StackConfig, settings: Mapping[str, Any], *, aws: Aws) -> tuple[Accounts, tuple[FedmlError, ...]]:
+    """The same of a stack that has nothing yet, for credentials that may not see all of it; the accounts, and what
+    stands in the way or could not be seen: `preflight` would end with it.
+
+    Raises AuthenticationError (credentials of another account) and ConfigurationError (a bucket to be made that exists
+    already, one to be adopted that does not).
+    """
+    accounts = find_accounts(config, settings, aws, {})
+    check_accounts(config, settings, accounts, {})
+    checks = name_checks(config, settings, accounts, aws=aws, state=State())
+    found = [outcome.error or outcome.value for outcome in each(lambda check: check.ask(), checks)]
+    problems = [problem for problem in found if problem is not None]
+    for problem in problems:
+        if not isinstance(problem, FedmlError) or isinstance(problem, ConfigurationError):
+            raise problem
+    return accounts, tuple(problem for problem in problems if isinstance(problem, FedmlError))
+
+
 @dataclass(frozen=True)
 class NameCheck:
     """Whether one name that a run would use can be used."""

@@ -12,7 +12,7 @@ from fedml_infra.errors import AuthenticationError, ConfigurationError, Resource
 from fedml_infra.model.tags import ownership_tags
 from fedml_infra.operations.accounts import Accounts, check_accounts
 from fedml_infra.operations.load import Stack, load_stack
-from fedml_infra.operations.preflight import preflight
+from fedml_infra.operations.preflight import foresee, preflight
 from fedml_infra.operations.state import State
 from tests.operations.worlds import HUB_FILE, OTHER, OWN, World, world
 
@@ -163,3 +163,18 @@ def test_account_ids_written_as_numbers_are_allowed(two: World) -> None:
     check_accounts(stack.config, {"allowed_account_ids": [int(OWN)]}, accounts, {})
     with pytest.raises(AuthenticationError):
         check_accounts(stack.config, {"allowed_account_ids": [int(OTHER)]}, accounts, {})
+
+
+def test_of_a_new_stack_what_cannot_be_seen_is_told_and_stops_nobody(two: World) -> None:
+    stack = stack_of(two)
+    two.aws.add_queue(OWN, "us-east-1", "cardio_charite")
+    accounts, problems = foresee(stack.config, stack.settings, aws=two.aws)
+    assert accounts == Accounts(OWN, {"charite": OWN, "insel": OTHER})
+    assert ["cardio_charite" in problem.what for problem in problems] == [True]
+
+
+def test_of_a_new_stack_a_bucket_of_ones_own_is_still_an_error(two: World) -> None:
+    stack = stack_of(two)
+    two.aws.add_bucket(OWN, "us-east-1", "cardio-charite")
+    with pytest.raises(ConfigurationError):
+        foresee(stack.config, stack.settings, aws=two.aws)

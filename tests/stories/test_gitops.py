@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from platformdirs import user_cache_path
 
 from fedml_infra.sandbox.sandbox import Running
@@ -128,8 +130,7 @@ def loop(sandbox: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             repository="o/r",
             origin=origin,
             network=network,
-            credentials={name: hub.env[name] for name in CREDENTIALS if name in hub.env},
-            environments=frozenset({"fedml-preview", "fedml-apply", "fedml-drift"}),
+            credentials={"fedml-apply": {name: hub.env[name] for name in CREDENTIALS if name in hub.env}},
             secrets={"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE},
             variables={"FEDML_AWS_ROLE": "arn:aws:iam::111111111111:role/fedml"},
             api=host.url,
@@ -156,6 +157,15 @@ def turn(loop: Loop, folder: Path) -> None:
     )
     loop.steps["created"] = loop.merge("The federation cardio")
     loop.seen["policy before"] = loop.publishers()
+    for purpose in ("preview", "drift"):
+        loop.forge.credentials[f"fedml-{purpose}"] = read_only(loop, purpose)
+
+    loop.branch("another")
+    node = ("--pid", "charite", "--s3-bucket", f"onco-{loop.hub.account}/updates")
+    loop.command("create", "onco", "--region", "us-east-1", "--sync-sched", "m30", *node, "--no-apply", "--yes")
+    loop.steps["new stack"] = loop.propose("Another federation")
+    loop.seen["new stack comment"] = loop.host.comments[-1]["body"]
+    loop.host.comments.clear()
 
     loop.branch("member")
     loop.stack_file.write_text(
@@ -198,6 +208,30 @@ def turn(loop: Loop, folder: Path) -> None:
     loop.seen["policy removed"] = loop.publishers()
 
 
+def read_only(loop: Loop, purpose: str) -> dict[str, str]:
+    """The credentials of the role that `gitops role` prints, made as it says but for who may assume it."""
+    asked = ("--for", purpose, "--repository", "o/r", "--account", loop.hub.account, "--json")
+    plan = json.JSONDecoder().raw_decode(loop.command("gitops", "role", *asked))[0]
+    iam, name = loop.hub.aws("iam"), plan["role"].rpartition("/")[2]
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": f"arn:aws:iam::{loop.hub.account}:root"},
+        },
+    }
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    # What the local AWS asks for besides: it knows no resource of the first, and the provider here reads tags apart.
+    ours = {"Effect": "Allow", "Action": ["sns:ListTagsForResource", "iam:ListRoleTags", "iam:ListPolicyTags"]}
+    policies = [*plan["policies"], {"Version": "2012-10-17", "Statement": [{**ours, "Resource": "*"}]}]
+    for number, policy in enumerate(policies):
+        iam.put_role_policy(RoleName=name, PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
+    given = loop.hub.aws("sts").assume_role(RoleArn=plan["role"], RoleSessionName="runner")["Credentials"]
+    values = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    return dict(zip(CREDENTIALS, values, strict=True))
+
+
 def outcomes(steps: list[Step]) -> dict[str, set[str]]:
     """By job."""
     found: dict[str, set[str]] = {}
@@ -214,6 +248,7 @@ def text_of(steps: list[Step]) -> str:
     ("turn", "jobs"),
     [
         ("created", {"apply"}),
+        ("new stack", {"check", "preview", "comment"}),
         ("proposed", {"check", "preview", "comment"}),
         ("merged", {"apply"}),
         ("repaired", {"apply"}),
@@ -233,6 +268,22 @@ def test_the_fresh_repository_is_in_order(loop: Loop) -> None:
 def test_a_pull_request_changes_nothing_in_aws(loop: Loop) -> None:
     assert loop.seen["policy proposed"] == loop.seen["policy before"]
     assert loop.member not in loop.seen["policy before"]
+
+
+def test_a_new_stack_is_previewed_with_rights_to_read_alone(loop: Loop) -> None:
+    """Neither AWS nor the backend gets anything by it."""
+    assert "onco" in loop.seen["new stack comment"] and "topic" in loop.seen["new stack comment"]
+    state = Path(loop.hub.env["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    assert [path.name for path in state.rglob("onco*")] == []
+    reader = boto3.Session(
+        aws_access_key_id=loop.forge.credentials["fedml-preview"]["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=loop.forge.credentials["fedml-preview"]["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=loop.forge.credentials["fedml-preview"]["AWS_SESSION_TOKEN"],
+        region_name="us-east-1",
+    )
+    where = {"endpoint_url": loop.hub.env["AWS_ENDPOINT_URL"], "verify": loop.hub.env["AWS_CA_BUNDLE"]}
+    with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
+        reader.client("sns", **where).create_topic(Name="other")
 
 
 def test_the_comment_says_who_gains_what_and_what_changes(loop: Loop) -> None:

@@ -40,17 +40,15 @@ class Step:
 class Forge:
     """A code host as far as a workflow sees it: a bare repository, secrets, variables, and the machine's own network.
 
-    `network` is what every process needs to reach the local AWS and no more; `credentials` is what a role gives, in an
-    environment that may have it.
+    `network` is what every process needs to reach the local AWS and no more; `credentials` is what a role gives, by the
+    environment whose jobs may have it, and the secrets too.
     """
 
     folder: Path
     repository: str
     origin: Path
     network: Mapping[str, str]
-    credentials: Mapping[str, str]
-    environments: frozenset[str]
-    """Those whose jobs may have the role and the secrets."""
+    credentials: dict[str, Mapping[str, str]]
     secrets: Mapping[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
     api: str = ""
@@ -78,7 +76,7 @@ class Forge:
                     "ref_name": "main",
                 },
                 "needs": {each: {"result": results[each]} for each in needs},
-                "secrets": self.secrets if job.get("environment") in self.environments else {},
+                "secrets": self.secrets if job.get("environment") in self.credentials else {},
                 "vars": self.variables,
                 "steps": {},
             }
@@ -169,9 +167,9 @@ class _Job:
             case "aws-actions/configure-aws-credentials":
                 # What the role's trust says: tests/policies/test_pipeline.py.
                 assert self.job["permissions"]["id-token"] == "write"
-                if self.job.get("environment") not in self.forge.environments:
+                if self.job.get("environment") not in self.forge.credentials:
                     return "failure"
-                self.env |= self.forge.credentials
+                self.env |= self.forge.credentials[self.job["environment"]]
             case "actions/upload-artifact":
                 target = self.artifacts / wanted["name"]
                 target.mkdir(parents=True)

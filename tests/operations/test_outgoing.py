@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -65,11 +66,12 @@ class Listening:
 def _whole(connection: socket.socket) -> bytes:
     """A request with its body: what is closed with something unread in it is reset, and its answer lost."""
     read = b""
-    while not read.endswith(b"\r\n\r\n{}"):
-        more = connection.recv(65536)
-        if not more:
-            break
+    while more := connection.recv(65536):
         read += more
+        head, ended, body = read.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if ended and len(body) >= int(length[1] if length else 0):
+            break
     return read
 
 

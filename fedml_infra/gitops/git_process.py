@@ -6,8 +6,10 @@ external diff, no text conversion, no file-system monitor, and paths are literal
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,14 +93,13 @@ def git(
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*command, *arguments],
             cwd=folder,
-            input=feed,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=environment(os.environ, remote=remote),
-            timeout=seconds,
-            check=False,
             # Without a controlling terminal neither ssh nor a credential helper can ask.
             start_new_session=True,
         )
@@ -106,11 +107,19 @@ def git(
         fix = "Install git 2.38 or newer." if folder.is_dir() else "Name a folder that is there."
         missing = "git is not installed" if folder.is_dir() else f"there is no folder {folder}"
         raise ConfigurationError(f"{what}: {missing}", fix=fix) from None
-    except subprocess.TimeoutExpired:
-        raise TimedOutError(f"{what}: git did not end within {seconds:g} s") from None
-    if done.returncode not in fine:
-        raise GitFailedError(what, done.returncode, said(done.stderr))
-    return done.returncode, done.stdout
+    with process:
+        try:
+            out, err = process.communicate(feed, timeout=seconds)
+        except BaseException as error:
+            # With what it has started, as ssh and helpers are: they would outlive it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TimedOutError(f"{what}: git did not end within {seconds:g} s") from None
+            raise
+    if process.returncode not in fine:
+        raise GitFailedError(what, process.returncode, said(err))
+    return process.returncode, out
 
 
 def environment(outer: Mapping[str, str], *, remote: bool) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -385,6 +386,12 @@ def test_a_branch_that_is_checked_out_is_refused_in_gits_own_words(checkout: Che
 
 
 def test_git_that_does_not_end_is_stopped(checkout: Checkout) -> None:
-    checkout.git("config", "alias.wait", "!exec sleep 60")
-    with pytest.raises(TimedOutError):
-        git(checkout.root, ["wait"], what="Waiting", seconds=0.2)
+    """And so is what it has started: its end of a pipe is closed with it."""
+    fifo = checkout.root / "fifo"
+    os.mkfifo(fifo)
+    checkout.git("config", "alias.wait", f"!exec sleep 600 > '{fifo}'")
+    with ThreadPoolExecutor() as pool:
+        closed = pool.submit(fifo.read_bytes)
+        with pytest.raises(TimedOutError):
+            git(checkout.root, ["wait"], what="Waiting", seconds=0.5)
+        assert closed.result(60) == b""

@@ -151,6 +151,9 @@ class Applying:
         layout = Layout.of(self.repository, self.project)
         files = stack_files(self.project)
         differing = {layout.stack_of(change.path) for change in self.repository.changed("HEAD", None)}
+        # By its bytes, too: git takes a file for unchanged that an attribute had it convert on checkout.
+        there = {name: path for name, path in files.items() if name in {one.name for one in found}}
+        differing |= {name for name, path in there.items() if path.read_bytes() != self._committed(path)}
         loose = []
         for name in sorted(differing & {one.name for one in found}, key=str):
             path = files.get(str(name))

@@ -20,6 +20,7 @@ FOREIGN = frozenset({"aws:region", "aws:defaultTags", "aws:allowedAccountIds"})
 ENCRYPTION = ("secretsprovider", "encryptionsalt", "encryptedkey")
 _SALT = re.compile(r"v1:[A-Za-z0-9+/=:]+")
 _SECURE = re.compile(r"secure[\"']?\s*:\s*[\"']?([^\s\"'}]+)")
+_OPENS = re.compile(r"^(?:encryptionsalt|encryptedkey):\s*[\"']?([^\s\"']+)", re.MULTILINE)
 PASSPHRASE = frozenset({None, "", "default", "passphrase"})
 """Secrets providers that are the passphrase."""
 Place = tuple[str, str]
@@ -34,11 +35,14 @@ class Base:
     """Secrets providers that its stack files name."""
     places: Mapping[str, frozenset[Place]]
     """Where each of its ciphertexts stands."""
+    opened_by: frozenset[str] = frozenset()
+    """Salts and data keys of its stacks, each of which opens what one of them ever had encrypted."""
 
     @classmethod
     def of(cls, files: Mapping[str, bytes]) -> Base:
         """By its stack files, by name of the stack. One that cannot be read counts with every ciphertext in it."""
         providers: set[str] = set()
+        opened_by: set[str] = set()
         places: dict[str, set[Place]] = {}
         for stack, content in files.items():
             document = read(content)[0]
@@ -48,9 +52,12 @@ class Base:
             for key, node in _mapping(root.get("config")).items():
                 for ciphertext in _ciphertexts(node):
                     places.setdefault(ciphertext, set()).add((stack, key))
-            for ciphertext in _SECURE.findall(content.decode("utf-8", "replace")):
+            text = content.decode("utf-8", "replace")
+            opened_by.update(_OPENS.findall(text))
+            for ciphertext in _SECURE.findall(text):
                 places.setdefault(ciphertext, {(stack, "")} if document is None else set())
-        return cls(frozenset(providers), {text: frozenset(where) for text, where in places.items()})
+        at = {text: frozenset(where) for text, where in places.items()}
+        return cls(frozenset(providers), at, frozenset(opened_by))
 
 
 def mistakes(stack: str, before: bytes | None, after: bytes, base: Base) -> tuple[Finding, ...]:
@@ -93,6 +100,10 @@ def _new_settings(new: Mapping[str, Node], base: Base) -> Iterator[Finding]:
             yield Finding(line, "encryptionsalt is none that the engine makes for a passphrase (v1:…)")
         elif key == "encryptedkey" and provider in PASSPHRASE:
             yield Finding(line, "encryptedkey stands without the secretsprovider that it is of")
+        elif new[key].value in base.opened_by:
+            # With it, what the other had encrypted earlier, and git still has, could be brought up here.
+            fix = "have `fedml-infra create` or `join` make the file: it gets one of its own"
+            yield Finding(line, f"{key} is that of another stack", fix)
 
 
 def _config(stack: str, old: Mapping[str, Node], new: Mapping[str, Node], base: Base) -> Iterator[Finding]:

@@ -116,6 +116,18 @@ def test_what_is_not_committed_was_not_reviewed(ci: Pipeline):
     assert ci.apply(commits=False)["cardio"].error is None
 
 
+def test_what_git_converted_on_checkout_was_not_reviewed(ci: Pipeline):
+    path = "stacks/Pulumi.cardio.yaml"
+    ci.checkout.write(".gitattributes", f"{path} ident\n")
+    ci.party.edit("config:", "# $Id$\nconfig:")
+    ci.pushed()
+    ci.party.path.unlink()
+    ci.checkout.git("checkout", "--quiet", "--", path)
+    assert "$Id: " in ci.party.path.read_text() and ci.checkout.git("status", "--porcelain") == ""
+    with pytest.raises(ConfigurationError, match=r"Not as committed.*stacks/Pulumi\.cardio\.yaml"):
+        ci.apply()
+
+
 def test_a_removal_rotates_and_the_new_key_is_on_the_branch(ci: Pipeline):
     ci.remove_member()
     outcome = ci.apply()["cardio"]

@@ -114,6 +114,21 @@ def test_a_new_file_may_be_encrypted_as_others_are(top: str) -> None:
     assert refused(top + "config:\n  fedml-infra:fed_secret_key: {secure: v1:mine}\n", None) == []
 
 
+@pytest.mark.parametrize(
+    "top",
+    [
+        "encryptionsalt: v1:abc:v1:def:ghi\n",
+        "secretsprovider: awskms://alias/fed\nencryptedkey: FAR=\n",
+    ],
+)  # fmt: skip
+def test_a_new_file_does_not_open_what_is_encrypted_for_another_stack(top: str) -> None:
+    far = OTHER.replace("config:", "encryptedkey: FAR=\nconfig:")
+    base = Base.of({"cardio": OLD.encode(), "onco": far.encode()})
+    text = top + "config:\n  fedml-infra:fed_secret_key: {secure: v1:earlier}\n"
+    found = mistakes("mine", None, text.encode(), base)
+    assert ["another stack" in one.message for one in found] == [True]
+
+
 def test_a_ciphertext_of_a_base_file_that_cannot_be_read_counts_too() -> None:
     base = Base.of({"odd": b"a: &x {secure: 'v1:hidden'}\nb: *x\n"})
     text = b"config:\n  fedml-infra:fed_secret_key: {secure: v1:hidden}\n"

@@ -47,7 +47,10 @@ def taken(base: Checkout, head: str) -> Taken:
 
 def test_stack_files_are_written_and_removed_and_nothing_else(base: Checkout) -> None:
     base.write(FILE, CARDIO.replace("m30", "h1"))
-    base.write("stacks/Pulumi.derma.yaml", CARDIO.replace("cardio", "derma").replace("v1:one", "v1:new"))
+    base.write(
+        "stacks/Pulumi.derma.yaml",
+        CARDIO.replace("cardio", "derma").replace("v1:abc", "v1:own").replace("v1:one", "v1:new"),
+    )
     (base.root / "stacks/Pulumi.onco.yaml").unlink()
     base.write("README.md", "theirs")
     done = taken(base, proposed(base))

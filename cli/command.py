@@ -82,8 +82,5 @@ def _print_error(error: Exception) -> None:
         "fix": error.fix,
     }
     if isinstance(error, ConfigurationError):
-        told["problems"] = [
-            {"key": problem.key, "line": problem.line, "message": problem.message, "fix": problem.fix}
-            for problem in error.problems
-        ]
+        told["problems"] = [problem.as_json() for problem in error.problems]
     print_json({"error": told})

@@ -29,7 +29,7 @@ def create_written(
     from .output import beside, print_json, say
     from .recorded import recorded
     from .target import Target, start_of
-    from .written import desk_of, propose_and_tell, warn_of_own
+    from .written import desk_of, propose_and_tell, say_written, warn_of_own
 
     desk = desk_of(ctx, way.branch) if way.branch is not None else None
     project, is_there = (desk.project, True) if desk is not None else project_there(start_of(ctx))
@@ -63,8 +63,7 @@ def create_written(
         "notes": list(plan.notes),
     }
     if desk is None:
-        say(f"{path} is written, and nothing was brought up: `fedml-infra up {plan.stack}` does that,")
-        say("or commit it, and have it reviewed and applied by a pipeline.")
+        say_written(path, plan.stack)
     else:
         title = f"Create {plan.stack}" if plan.config.is_hub else f"Join {plan.stack}"
         document["branch"] = propose_and_tell(desk, path, title, listed(rights, plan.notes), as_json=given["as_json"])

@@ -114,13 +114,18 @@ def outputs_known(on: Target) -> dict[str, Any]:
 
 def proposed(on: Target, title: str, body: str, *, as_json: bool) -> dict[str, Any]:
     """Commit and push what was written on a branch, and say what comes next; for `--json`."""
-    from .output import say
-
     if on.desk is None:
-        say(f"{on.stack.path} is written, and nothing was brought up: `fedml-infra up {on.name}` does that,")
-        say("or commit it, and have it reviewed and applied by a pipeline.")
+        say_written(on.stack.path, on.name)
         return {}
     return {"branch": propose_and_tell(on.desk, on.stack.path, title, body, as_json=as_json)}
+
+
+def say_written(path: Path, stack: str) -> None:
+    """Say what comes after a file that was only written."""
+    from .output import say
+
+    say(f"{path} is written, and nothing was brought up: `fedml-infra up {stack}` does that,")
+    say("or commit it, and have it reviewed and applied by a pipeline.")
 
 
 def propose_and_tell(desk: Desk, path: Path, title: str, body: str, *, as_json: bool) -> dict[str, Any]:

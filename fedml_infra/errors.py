@@ -36,6 +36,10 @@ class Problem:
         fix = f" ({self.fix})" if self.fix else ""
         return f"{where}{self.key}: {self.message}{fix}"
 
+    def as_json(self) -> dict[str, str | int | None]:
+        """The problem for machines."""
+        return {"key": self.key, "line": self.line, "message": self.message, "fix": self.fix}
+
 
 class ConfigurationError(FedmlError):
     """The stack file, the options or a name is wrong. Carries every problem found, not only the first."""

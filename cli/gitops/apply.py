@@ -11,6 +11,7 @@ import click
 
 from .. import options
 from ..command import Command
+from ..hub import RUN_PATIENCE
 from ..store_options import store_options
 from .summary_option import append_summary, summary_option
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from fedml_infra.engine.protocol import RunOptions
     from fedml_infra.gitops.apply import Outcome
     from fedml_infra.operations.load import Stack
-
-LOCK_PATIENCE = 600.0
-"""Seconds that a run waits for another one of the same stack, unless told otherwise."""
 
 
 @click.command(
@@ -121,7 +119,7 @@ def apply(
         engine,
         tools.aws,
         say,
-        wait if wait or ctx.params.get("wait_timeout") is not None else LOCK_PATIENCE,
+        wait if wait or ctx.params.get("wait_timeout") is not None else RUN_PATIENCE,
         commits=not no_commit,
         branch=repository.current_branch() or branch_from_environment(os.environ),
         host=host_from_environment(os.environ),

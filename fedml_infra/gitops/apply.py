@@ -152,14 +152,14 @@ class Applying:
         files = stack_files(self.project)
         differing = {layout.stack_of(change.path) for change in self.repository.changed("HEAD", None)}
         # By its bytes, too: git takes a file for unchanged that an attribute had it convert on checkout.
-        there = {name: path for name, path in files.items() if name in {one.name for one in found}}
-        differing |= {name for name, path in there.items() if path.read_bytes() != self._committed(path)}
         loose = []
-        for name in sorted(differing & {one.name for one in found}, key=str):
-            path = files.get(str(name))
+        for name in sorted(one.name for one in found):
+            path = files.get(name)
             committed = self._committed(path) if path is not None else None
+            if name not in differing and (path is None or path.read_bytes() == committed):
+                continue
             if path is None or committed is None or not is_rotation(committed, path):
-                loose.append(layout.path_of(str(name)))
+                loose.append(layout.path_of(name))
         if loose:
             raise ConfigurationError(
                 f"Not as committed, so not as reviewed: {', '.join(loose)}.",

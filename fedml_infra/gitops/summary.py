@@ -49,11 +49,9 @@ def error_json(error: FedmlError) -> dict[str, Any]:
         "kind": type(error).__name__,
         "exit_code": answer_of(error).exit_code,
         "what": error.what,
-        "problems": [
-            {"key": one.key, "line": one.line, "message": one.message, "fix": one.fix} for one in problems
-        ],
+        "problems": [problem.as_json() for problem in problems],
         "fix": error.fix,
-    }  # fmt: skip
+    }
 
 
 def error_lines(error: FedmlError) -> list[str]:

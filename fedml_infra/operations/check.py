@@ -58,16 +58,7 @@ class Checked:
             "file": str(self.path),
             "ok": error is None,
             "error": error.what.split("\n")[0] if error else None,
-            "problems": [
-                {
-                    "kind": kind,
-                    "key": problem.key,
-                    "line": problem.line,
-                    "message": problem.message,
-                    "fix": problem.fix,
-                }
-                for problem, kind in told
-            ],
+            "problems": [{"kind": kind, **problem.as_json()} for problem, kind in told],
             "notes": list(self.notes),
         }
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from fedml_infra.aws.buckets import BucketKind
-from fedml_infra.aws.parallel import each
+from fedml_infra.aws.parallel import Outcome, each
 from fedml_infra.aws.protocol import Aws
 from fedml_infra.aws.queues import QueueKind
 from fedml_infra.aws.sessions import Access
@@ -38,10 +38,8 @@ def preflight(
     be made that exists already, one to be adopted that does not) or ResourceError (a queue's or bucket's name that
     somebody else has). Of several, all are named by the first kind's error.
     """
-    accounts = find_accounts(config, settings, aws, outputs)
-    check_accounts(config, settings, accounts, outputs)
-    checks = name_checks(config, settings, accounts, aws=aws, state=state)
-    _raise_all([problem for outcome in each(lambda check: check.ask(), checks) if (problem := outcome.unwrap())])
+    accounts, asked = _asked(config, settings, aws=aws, outputs=outputs, state=state)
+    _raise_all([problem for outcome in asked if (problem := outcome.unwrap())])
     return accounts
 
 
@@ -52,11 +50,8 @@ def foresee(config: StackConfig, settings: Mapping[str, Any], *, aws: Aws) -> tu
     Raises AuthenticationError (credentials of another account) and ConfigurationError (a bucket to be made that exists
     already, one to be adopted that does not).
     """
-    accounts = find_accounts(config, settings, aws, {})
-    check_accounts(config, settings, accounts, {})
-    checks = name_checks(config, settings, accounts, aws=aws, state=State())
-    found = [outcome.error or outcome.value for outcome in each(lambda check: check.ask(), checks)]
-    problems = [problem for problem in found if problem is not None]
+    accounts, asked = _asked(config, settings, aws=aws, outputs={}, state=State())
+    problems = [problem for outcome in asked if (problem := outcome.error or outcome.value) is not None]
     for problem in problems:
         if not isinstance(problem, FedmlError) or isinstance(problem, ConfigurationError):
             raise problem
@@ -92,6 +87,16 @@ def name_checks(
         ask = _roster_check(aws, Access.of(None, settings), hub.region, hub.roster_bucket, accounts.own)
         checks.append(NameCheck(f"bucket {hub.roster_bucket}", ask))
     return tuple(checks)
+
+
+def _asked(
+    config: StackConfig, settings: Mapping[str, Any], *, aws: Aws, outputs: Mapping[str, Any], state: State
+) -> tuple[Accounts, tuple[Outcome[NameCheck, FedmlError | None], ...]]:
+    """The accounts, and what came of each check of a name."""
+    accounts = find_accounts(config, settings, aws, outputs)
+    check_accounts(config, settings, accounts, outputs)
+    checks = name_checks(config, settings, accounts, aws=aws, state=state)
+    return accounts, each(lambda check: check.ask(), checks)
 
 
 def _queue_check(aws: Aws, access: Access, node: NodeResources) -> Callable[[], FedmlError | None]:

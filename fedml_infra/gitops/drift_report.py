@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fedml_infra.engine.protocol import Cancellation, Engine, RunOptions
-from fedml_infra.engine.recovery import pending_in
 from fedml_infra.errors import CancelledError, FedmlError, answer_of
 from fedml_infra.gitops.hosting.protocol import Host
 from fedml_infra.gitops.markdown import code, escaped
+from fedml_infra.gitops.side_by_side import side_by_side
 from fedml_infra.gitops.summary import error_json, error_lines
 from fedml_infra.operations.drift import Drift, find_drift
 from fedml_infra.operations.load import files_of, load_stack
@@ -20,8 +19,6 @@ from fedml_infra.operations.settle import Recovery
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.up import look_at
 
-AT_ONCE = 2
-"""Engines that run at the same time: each takes a core, and some 300 MB."""
 MARKER = "<!-- fedml-infra:drift -->"
 SHOWN = 50
 """Findings of one stack that are told in the issue."""
@@ -65,23 +62,15 @@ def drift_of_all(project: Path, engine: Engine, aws: Cloud, options: RunOptions)
     names = list(files_of(project))
     cancellation = options.cancellation or Cancellation()
     wanted = replace(options, cancellation=cancellation)
-    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="fedml-drift") as pool:
-        looking = [pool.submit(_looked_at, project, name, engine, aws, wanted) for name in names]
-        try:
-            return tuple(each.result() for each in looking)
-        except BaseException:
-            cancellation.request()
-            for each in looking:
-                each.cancel()
-            raise
+    return side_by_side(lambda name: _looked_at(project, name, engine, aws, wanted), names, cancellation)
 
 
 def _looked_at(project: Path, name: str, engine: Engine, aws: Cloud, options: RunOptions) -> StackDrift:
     try:
         stack = load_stack(project, name)
-        recovery = Recovery(stack, engine, aws, lambda _: None)
-        cut_off = bool(pending_in(recovery.exported()))
-        before = look_at(stack, aws, recovery.foreseen()[0])
+        exported, settled = Recovery(stack, engine, aws, lambda _: None).foreseen()
+        cut_off = bool(settled)
+        before = look_at(stack, aws, exported)
         if before.is_new:
             return StackDrift(name, cut_off=cut_off)
         return StackDrift(name, find_drift(stack, before, engine, aws, options), cut_off=cut_off)

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from fedml_infra.gitops import plans
 from fedml_infra.gitops.changed import ChangedStacks, Layout, StackChange
 from fedml_infra.gitops.file_secrets import away, says_how
 from fedml_infra.gitops.git import Repository
+from fedml_infra.gitops.side_by_side import side_by_side
 from fedml_infra.gitops.summary import error_json
 from fedml_infra.operations.compare_rights import compare_rights
 from fedml_infra.operations.load import Stack, load_stack
@@ -34,8 +34,6 @@ from fedml_infra.operations.state import State
 from fedml_infra.operations.tools import Cloud
 from fedml_infra.operations.up import Before, exported_or_empty, look_at, preview
 
-AT_A_TIME = 2
-"""Stacks that are previewed beside each other: an engine with its program takes about half a gigabyte."""
 ROLES = "The pipeline's roles may lack rights on a new stack: `fedml-infra gitops role`, with its file, prints them."
 _SECURE = re.compile(rb"secure[\"']?\s*:\s*[\"']?([^\s\"'}]{6,})")
 
@@ -60,15 +58,7 @@ class Previewing:
         """A row for each stack, by name, and the exit code: that of the worst, 0 where all could be previewed."""
         stop = Cancellation()
         redact = Redactor.of(os.environ, self._ciphertexts(found.stacks))
-        with ThreadPoolExecutor(min(AT_A_TIME, os.cpu_count() or 1)) as pool:
-            asked = [pool.submit(self._row, change, stop) for change in found.stacks]
-            try:
-                rows = [each.result() for each in asked]
-            except BaseException:
-                stop.request()
-                for each in asked:
-                    each.cancel()
-                raise
+        rows = side_by_side(lambda change: self._row(change, stop), found.stacks, stop)
         code = max((row["error"]["exit_code"] for row in rows if row["error"]), default=0)
         return [scrubbed(row, redact) for row in rows], code
 

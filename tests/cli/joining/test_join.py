@@ -1,144 +1,33 @@
-"""join, admit and node env: what each asks, prints and writes, what is refused, and what a cut leaves."""
+"""join: what it asks, prints and writes, what is refused, and what a cut leaves."""
 
 from __future__ import annotations
 
-import io
-import json
-import shlex
-import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
-import cli
-from fedml_infra.aws.sessions import Access
 from fedml_infra.engine.stack_files import StackFile
 from fedml_infra.operations.waiting_join import own_public_key
-from fedml_infra.rest.door_app import door_app
 from fedml_infra.wire.blobs import seal_invite
-from fedml_infra.wire.invites import Invite, InviteV1
+from fedml_infra.wire.invites import InviteV1
 from fedml_infra.wire.tokens import digest, token_id
 from fedml_infra.wire.v2.keypairs import hub_public_key, new_hub_key
-from tests.cli.conftest import Done
+from tests.cli.joining.sides import (
+    CONFIGURATION,
+    OK,
+    PASSPHRASE,
+    REFUSED,
+    RESOURCE,
+    Side,
+    untouched,
+)
 from tests.cli.terminal import in_terminal
 from tests.operations.federations import TOPIC
-from tests.operations.joins import INSEL, USZ, Gate, gate, shut
-from tests.operations.worlds import KEY, World, world
-
-PASSPHRASE = "of a test"
-OK, CONFIGURATION, REFUSED, RESOURCE, NO_STACK = 0, 2, 3, 4, 6
-
-
-@dataclass
-class Side:
-    """A joining organisation: a folder, credentials, a command line."""
-
-    world: World
-    call: Callable[..., Done]
-
-    @property
-    def path(self) -> Path:
-        return self.world.project / "stacks" / "Pulumi.cardio.yaml"
-
-    @property
-    def file(self) -> dict[str, Any]:
-        return StackFile.read(self.path).config
-
-    def join(self, invite: Invite | InviteV1, *more: str, pid: str = "insel", bucket: str = "insel-fed") -> Done:
-        (self.world.project / "invite").write_text(seal_invite(invite, SecretStr(PASSPHRASE)), encoding="utf-8")
-        own = ("--pid", pid, "--s3-bucket", bucket) if pid else ()
-        return self.call("join", "invite", *own, "--region", "us-east-1", "--no-verify", *more)
-
-
-Organisations = Callable[[str], Side]
-
-
-@pytest.fixture(autouse=True)
-def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "FEDML_INFRA_TRACEBACK"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FEDML_INFRA_DATA_DIR", str(tmp_path / "store"))
-    monkeypatch.setenv("FEDML_INFRA_PASSPHRASE", PASSPHRASE)
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Gate]:
-    made = gate(tmp_path / "hub")
-    yield made
-    shut(made)
-
-
-@pytest.fixture
-def url(hub: Gate) -> Iterator[str]:
-    """The hub's door, on a socket."""
-    bound = socket.create_server(("127.0.0.1", 0))
-    public = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    app = door_app(hub.door.create_policies, public)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    serving.start()
-    yield f"{public}/fedml/charite/createPolicies"
-    server.should_exit = True
-    serving.join()
-
-
-@pytest.fixture
-def side(
-    hub: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Organisations:
-    """`side(account)`: an organisation whose credentials are that account's."""
-
-    def make(account: str) -> Side:
-        folder = tmp_path / account
-        folder.mkdir()
-        made = world(folder, {Access(): account})
-        made.aws.rosters = hub.party.world.aws.rosters
-
-        def call(*arguments: str) -> Done:
-            monkeypatch.chdir(folder)
-            capsys.readouterr()
-            code = cli.main(list(arguments), tools=made.tools)
-            said = capsys.readouterr()
-            return Done(code, said.out, said.err)
-
-        return Side(made, call)
-
-    return make
-
-
-@pytest.fixture
-def insel(side: Organisations) -> Side:
-    return side(INSEL)
-
-
-@pytest.fixture
-def admit(
-    hub: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Done]:
-    """The hub's command line."""
-
-    def call(*arguments: str) -> Done:
-        party = hub.party.world
-        monkeypatch.chdir(party.project)
-        capsys.readouterr()
-        code = cli.main(["admit", *arguments, "--data-dir", str(tmp_path / "hub" / "store")], tools=party.tools)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
-
-    return call
-
-
-def untouched(side: Side) -> bool:
-    return not side.path.exists() and not side.world.engine.stacks()
+from tests.operations.joins import INSEL, USZ, Gate
+from tests.operations.worlds import KEY
 
 
 def test_an_account_that_proves_itself_joins_and_learns_what_its_node_needs(hub: Gate, url: str, insel: Side) -> None:
@@ -335,111 +224,10 @@ def test_what_is_done_is_recorded_once(hub: Gate, url: str, insel: Side) -> None
     assert [(row["action"], row["outcome"], row["details"]["account"]) for row in rows] == [("join", "done", INSEL)]
 
 
-def test_without_a_server_a_request_is_written_admitted_and_gone_on_with(
-    hub: Gate, insel: Side, admit: Callable[..., Done]
-) -> None:
-    invite = hub.invite(INSEL, url=None)
-    assert "Give --request-out" in insel.join(invite, "--yes").err
-    assert untouched(insel)
-
-    insel.world.aws.roster_readers = set()
-    asked = insel.join(invite, "--request-out", "request", "--yes", "--json")
-    assert (asked.code, asked.json["waits"], asked.json["request"]) == (OK, True, "request"), asked.err
-    for command in (("up", "--yes"), ("info",), ("sync",)):
-        waits = insel.call(*command)
-        assert (waits.code, "join --continue" in waits.err) == (CONFIGURATION, True)
-    early = insel.call("join", "--continue")
-    assert (early.code, "not admitted" in early.err) == (REFUSED, True)
-
-    request = str(insel.world.project / "request")
-    seen = admit(request, "--preview", "--json")
-    assert (seen.code, seen.json["aws_id"], seen.json["pid"], seen.json["admitted"]) == (OK, INSEL, "insel", False)
-    asks = admit(request)
-    assert (asks.code, "Give --yes" in asks.err) == (CONFIGURATION, True)
-    assert INSEL in asks.out and "publish and receive" in asks.out
-    assert hub.members == {}
-    assert admit(request, "--yes", "--json").json["admitted"] is True
-    assert admit(request, "--yes", "--json").json["changed"] is False
-
-    insel.world.aws.roster_readers = {INSEL}
-    done = insel.call("join", "--continue", "cardio", "--no-verify", "--json")
-    assert (done.code, done.json["nodes"]["insel"]["epoch"]) == (OK, 1), done.err
-    assert [row.action for row in hub.store.audit.entries()] == ["admit", "admit"]
-
-
-def test_an_offline_request_needs_an_invite_for_one_account(hub: Gate, url: str, insel: Side) -> None:
-    done = insel.join(hub.invite(url=url), "--request-out", "request", "--yes")
-    assert (done.code, "a file proves none" in done.err) == (CONFIGURATION, True)
-    assert untouched(insel)
-
-
 def test_a_hub_continues_no_join(hub: Gate, insel: Side) -> None:
     insel.world.write()
     done = insel.call("join", "--continue")
     assert (done.code, "hub's stack file" in done.err) == (CONFIGURATION, True)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("join", "--continue", "--pid", "x"),
-        ("join", "x", "--wait-admitted", "1", "--request-out", "y"),
-        ("join", "x", "-s", "cardio"),
-        ("admit",),
-        ("admit", "a", "b", "c"),
-        ("admit", "a", "--port", "1"),
-        ("admit", "--listen", "--yes"),
-        ("admit", "a", "b", "--listen"),
-    ],
-)
-def test_what_does_not_go_together_is_a_usage_error(insel: Side, arguments: tuple[str, ...]) -> None:
-    done = insel.call(*arguments)
-    assert (done.code, "Usage:" in done.err) == (CONFIGURATION, True)
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--host", "0.0.0.0"), "--tls-cert"),
-        (("--public-url", "http://fed.example.org"), "is not https"),
-        (("--public-url", "fed.example.org"), "is not the address"),
-        (("--host", "127.0.0.1", "--port", "1", "--public-url", "ftp://x"), "is not the address"),
-    ],
-)
-def test_a_door_that_joiners_could_not_trust_is_not_opened(
-    hub: Gate, admit: Callable[..., Done], options: tuple[str, ...], said: str
-) -> None:
-    done = admit("--listen", *options)
-    assert (done.code, said in done.err) == (CONFIGURATION, True), done.err
-
-
-def test_a_file_that_is_no_request_is_told(hub: Gate, admit: Callable[..., Done], tmp_path: Path) -> None:
-    large = tmp_path / "large"
-    large.write_bytes(b"x" * 10_000)
-    assert "larger than one can be" in admit(str(large)).err
-    assert "cannot be read" in admit(str(tmp_path / "none")).err
-    large.write_text("{}")
-    assert admit(str(large)).code == CONFIGURATION
-
-
-def test_node_env_is_an_env_file_that_a_shell_reads_as_it_is(hub: Gate, url: str, insel: Side) -> None:
-    insel.join(hub.invite(url=url), "--yes")
-    done = insel.call("node", "env", "insel")
-    read = dict(each.split("=", 1) for each in shlex.split(done.out))
-    assert read["FEDML_TOPIC_ARN"] == TOPIC
-    assert (read["FEDML_SYNC_SCHED"], read["FEDML_SYNC_SECONDS"], read["FEDML_ENCRYPT"]) == ("m30", "1800", "false")
-    assert "FEDML_PREFIX" not in read
-    told = insel.call("node", "env", "insel", "--json").json
-    assert told["bucket"] == "insel-fed" and told["prefix"] is None
-    assert KEY not in done.out + json.dumps(told)
-
-
-def test_node_env_of_what_is_not_there_names_what_is(hub: Gate, url: str, insel: Side) -> None:
-    insel.join(hub.invite(url=url), "--yes")
-    done = insel.call("node", "env", "usz")
-    assert (done.code, "Its nodes are insel" in done.err) == (CONFIGURATION, True)
-    insel.call("destroy", "--yes", "--delete-data")
-    assert insel.call("node", "env", "insel").code == NO_STACK
 
 
 def test_at_a_terminal_all_that_is_missing_is_asked_for(hub: Gate, tmp_path: Path) -> None:

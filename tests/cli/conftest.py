@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import cli
+from fedml_infra.operations.tools import Tools
 from tests.operations.worlds import OWN, World, world
 
 
@@ -41,16 +42,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def run(here: World, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line."""
+def called(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """`called(tools, *arguments)`: a command line in the current folder, and what came of it."""
 
-    def call(*arguments: str) -> Done:
+    def call(tools: Tools, *arguments: str) -> Done:
         capsys.readouterr()
-        code = cli.main(list(arguments), tools=here.tools)
+        code = cli.main(list(arguments), tools=tools)
         said = capsys.readouterr()
         return Done(code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def run(here: World, called: Callable[..., Done]) -> Run:
+    """Runs a command line."""
+    return lambda *arguments: called(here.tools, *arguments)
 
 
 @pytest.fixture

@@ -44,15 +44,12 @@ def gh(there: Reviewed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host
 
 
 @pytest.fixture
-def run(there: Reviewed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(there: Reviewed, called: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Run:
     """A command line in the clone."""
 
     def call(*arguments: str) -> Done:
         monkeypatch.chdir(there.checkout.root)
-        capsys.readouterr()
-        code = cli.main(list(arguments), tools=there.party.world.tools)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
+        return called(there.party.world.tools, *arguments)
 
     return call
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import cli
 from fedml_infra.errors import AuthenticationError
 from fedml_infra.store.place import StorePlace
 from fedml_infra.store.store import Store, open_store
@@ -57,13 +56,10 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def run(there: Reviewed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(there: Reviewed, called: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Run:
     def call(*arguments: str) -> Done:
         monkeypatch.chdir(there.checkout.root)
-        capsys.readouterr()
-        code = cli.main(list(arguments), tools=there.party.world.tools)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
+        return called(there.party.world.tools, *arguments)
 
     return call
 

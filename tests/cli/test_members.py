@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import cli
 from fedml_infra.aws.sessions import Access
 from fedml_infra.errors import ResourceError
 from fedml_infra.store.place import store_place
@@ -46,15 +45,12 @@ def insel(the_hub: Party, tmp_path: Path) -> Party:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(called: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run(party, *arguments)`: a command line in that party's project."""
 
     def call(party: Party, *arguments: str) -> Done:
         monkeypatch.chdir(party.world.project)
-        capsys.readouterr()
-        code = cli.main(list(arguments), tools=party.world.tools)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
+        return called(party.world.tools, *arguments)
 
     return call
 

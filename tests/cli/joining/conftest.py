@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-import cli
 from fedml_infra.aws.sessions import Access
 from fedml_infra.rest.door_app import door_app
 from tests.cli.conftest import Done
@@ -55,9 +54,7 @@ def url(hub: Gate) -> Iterator[str]:
 
 
 @pytest.fixture
-def side(
-    hub: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Organisations:
+def side(hub: Gate, tmp_path: Path, called: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Organisations:
     """`side(account)`: an organisation whose credentials are that account's."""
 
     def make(account: str) -> Side:
@@ -68,10 +65,7 @@ def side(
 
         def call(*arguments: str) -> Done:
             monkeypatch.chdir(folder)
-            capsys.readouterr()
-            code = cli.main(list(arguments), tools=made.tools)
-            said = capsys.readouterr()
-            return Done(code, said.out, said.err)
+            return called(made.tools, *arguments)
 
         return Side(made, call)
 
@@ -85,16 +79,13 @@ def insel(side: Organisations) -> Side:
 
 @pytest.fixture
 def admit(
-    hub: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    hub: Gate, tmp_path: Path, called: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Done]:
     """The hub's command line."""
 
     def call(*arguments: str) -> Done:
         party = hub.party.world
         monkeypatch.chdir(party.project)
-        capsys.readouterr()
-        code = cli.main(["admit", *arguments, "--data-dir", str(tmp_path / "hub" / "store")], tools=party.tools)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
+        return called(party.tools, "admit", *arguments, "--data-dir", str(tmp_path / "hub" / "store"))
 
     return call
